@@ -1,0 +1,186 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows lists, for every room, the rooms of this module that it may import. An
+// arrow that is not listed does not exist. Every room may use the tools of shared.
+var arrows = map[string][]string{
+	"cmd/shoal":              {"*"},
+	"internal/tools/picture": {"metainfo", "tracker"},
+	"tui":                    {"status", "metainfo", "internal/quietstart"},
+	"session":                {"session/budget", "session/state", "swarm", "peer", "piece", "tracker", "status", "metainfo"},
+	"session/state":          {"metainfo"},
+	"session/budget":         {"metainfo"},
+	"swarm":                  {"piece", "peer/wire", "status", "metainfo"},
+	"peer":                   {"peer/wire", "metainfo"},
+	"peer/wire":              {"metainfo"},
+	"piece":                  {"metainfo"},
+	"tracker":                {"metainfo"},
+	"status":                 {"metainfo"},
+	"metainfo":               {},
+	"internal/bencode":       {},
+	"internal/block":         {},
+	"internal/fsys":          {},
+	"internal/text":          {},
+	"internal/quietstart":    {},
+	"internal/simnet":        {},
+	"internal/fakepeer":      {"peer", "peer/wire", "metainfo"},
+}
+
+// shared are the tools that every room may use; testOnly may be imported by tests alone.
+var (
+	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/text"}
+	testOnly = []string{"internal/simnet", "internal/fakepeer"}
+)
+
+// libraries lists who may import what is not ours and not the standard library.
+var libraries = map[string][]string{
+	"github.com/zeebo/bencode":           {"internal/bencode"},
+	"github.com/charmbracelet/bubbletea": {"tui"},
+	"github.com/charmbracelet/x/ansi":    {"tui"},
+	"github.com/spf13/cobra":             {"cmd/shoal"},
+	"github.com/spf13/pflag":             {"cmd/shoal"},
+	"github.com/rogpeppe/go-internal":    {"cmd/shoal"},
+	"golang.org/x/term":                  {"cmd/shoal"},
+	"golang.org/x/time":                  {"session/budget"},
+	"golang.org/x/text":                  {"internal/text", "metainfo"},
+	"golang.org/x/sys":                   {"internal/fsys", "internal/tools/picture", "tui"},
+}
+
+// source is one Go file of the tree.
+type source struct {
+	room string // its folder, slash-separated, from the root
+	name string // path from the root
+	test bool
+	ast  *ast.File
+}
+
+// tree parses every Go file of the module.
+func tree(t *testing.T, mode parser.Mode) []source {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var all []source
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && name != root) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(name) != ".go" {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, mode)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		rel = filepath.ToSlash(rel)
+		all = append(all, source{path.Dir(rel), rel, strings.HasSuffix(rel, "_test.go"), f})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestArrows reads every import of the tree and fails on those that the table does not have.
+func TestArrows(t *testing.T) {
+	for _, src := range tree(t, parser.ImportsOnly) {
+		allowed, known := arrows[src.room]
+		if !known {
+			t.Errorf("%s: the room %s is not in the table of arrows", src.name, src.room)
+			continue
+		}
+		for _, spec := range src.ast.Imports {
+			p, _ := strconv.Unquote(spec.Path.Value)
+			if to, ours := strings.CutPrefix(p, "shoal/"); ours {
+				if !allowedArrow(src, to, allowed) {
+					t.Errorf("%s imports %s: the design has no such arrow", src.name, to)
+				}
+			} else if first, _, _ := strings.Cut(p, "/"); strings.Contains(first, ".") && !allowedLibrary(src.room, p) {
+				t.Errorf("%s imports %s: name the room in the table, and the reason in ARCHITECTURE.md", src.name, p)
+			}
+		}
+	}
+}
+
+func allowedArrow(src source, to string, allowed []string) bool {
+	if slices.Contains(testOnly, to) {
+		return src.test || slices.Contains(testOnly, src.room)
+	}
+	return to == src.room || slices.Contains(allowed, to) || slices.Contains(allowed, "*") ||
+		slices.Contains(shared, to) && src.room != to
+}
+
+func allowedLibrary(room, p string) bool {
+	for module, rooms := range libraries {
+		if (p == module || strings.HasPrefix(p, module+"/")) && slices.Contains(rooms, room) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestSocketsOpenInOnePlace: only the session's own Net may touch package net's doors.
+func TestSocketsOpenInOnePlace(t *testing.T) {
+	forbidden := map[string][]string{
+		"net": {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer", "Listen", "ListenTCP", "ListenUDP",
+			"ListenIP", "ListenUnix", "ListenUnixgram", "ListenPacket", "ListenMulticastUDP", "ListenConfig", "FileConn", "FileListener",
+			"DefaultResolver", "LookupHost", "LookupIP", "LookupAddr", "ResolveTCPAddr", "ResolveUDPAddr"},
+		"net/http": {"Get", "Post", "PostForm", "Head", "DefaultClient", "DefaultTransport", "ListenAndServe", "ListenAndServeTLS"},
+		"tls":      {"Dial", "DialWithDialer", "Dialer", "Listen"},
+	}
+	for _, src := range tree(t, 0) {
+		if src.test || src.name == "session/net.go" || slices.Contains(testOnly, src.room) {
+			continue
+		}
+		names := map[string]string{} // what a package is called in this file
+		for _, spec := range src.ast.Imports {
+			p, _ := strconv.Unquote(spec.Path.Value)
+			local := path.Base(p)
+			if spec.Name != nil {
+				local = spec.Name.Name
+			}
+			names[local] = strings.TrimPrefix(p, "crypto/")
+		}
+		ast.Inspect(src.ast, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Obj == nil && slices.Contains(forbidden[names[x.Name]], sel.Sel.Name) {
+				t.Errorf("%s uses %s.%s: go through session.Net", src.name, x.Name, sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// TestPackageComments: every package says what it owns and which goroutines
+// may call it.
+func TestPackageComments(t *testing.T) {
+	comments := map[string]string{}
+	for _, src := range tree(t, parser.ParseComments|parser.PackageClauseOnly) {
+		if !src.test {
+			comments[src.room] += src.ast.Doc.Text()
+		}
+	}
+	for room, comment := range comments {
+		if len(comment) < 100 || !strings.Contains(comment, "goroutine") {
+			t.Errorf("package %s: its comment must say what it owns, who may call it and from which goroutine; it says %q", room, comment)
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"shoal/internal/text"
+	"shoal/tui"
+)
+
+// The rules of speech. Results go to standard output and are all that is there.
+// Notes, errors, progress and the log go to standard error; notes and
+// errors begin with "shoal: ", in lower case, without a full stop, and an error
+// says what failed, on which file or torrent, and what to do next. With --json
+// standard output has one JSON object a line, with "v":1 and a "type", errors
+// included. Foreign text is cleaned here or before.
+
+// console is the program's one voice. Its methods may be called from any goroutine.
+type console struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	json      bool
+	quiet     bool
+	verbose   int
+	color     string
+	ascii     bool
+	logFile   string
+	logFormat string
+
+	mu   sync.Mutex
+	live *tui.Live // draws on stderr now; lines go above it
+}
+
+func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
+	return &console{stdin: stdin, stdout: stdout, stderr: stderr}
+}
+
+// register adds the flags that every command has.
+func (c *console) register(f *pflag.FlagSet) {
+	f.BoolVar(&c.json, "json", false, "print JSON, one object a line, on standard output")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "print results and errors only")
+	f.CountVarP(&c.verbose, "verbose", "v", "log more; twice: everything")
+	f.StringVar(&c.color, "color", "auto", "auto, always or never")
+	f.BoolVar(&c.ascii, "ascii", false, "draw with ASCII characters only")
+	f.StringVar(&c.logFile, "log-file", "", "append the log to `FILE` instead of standard error")
+	f.StringVar(&c.logFormat, "log-format", "text", "text or json")
+}
+
+// check looks at the values of those flags.
+func (c *console) check() error {
+	if err := oneOf("--color", c.color, "auto", "always", "never"); err != nil {
+		return err
+	}
+	return oneOf("--log-format", c.logFormat, "text", "json")
+}
+
+// Result prints a line of result; with --json it is left to Event.
+func (c *console) Result(format string, args ...any) {
+	if !c.json {
+		c.line(c.stdout, fmt.Sprintf(format, args...))
+	}
+}
+
+// Note tells a person something in passing.
+func (c *console) Note(format string, args ...any) {
+	if !c.quiet && !c.json {
+		c.line(c.stderr, "shoal: "+text.Clean(fmt.Sprintf(format, args...), 0))
+	}
+}
+
+// Warn tells a person something that needs attention, also with --quiet.
+func (c *console) Warn(format string, args ...any) {
+	c.line(c.stderr, "shoal: "+text.Clean(fmt.Sprintf(format, args...), 0))
+}
+
+// Error reports err; about is the source that it is about, "" for the whole run.
+func (c *console) Error(about string, err error) {
+	var told reported
+	if errors.As(err, &told) {
+		return
+	}
+	if c.json {
+		c.Event(errorEvent{event: newEvent("error"), Source: about, Code: codeOf(err), Message: text.Clean(err.Error(), 0)})
+		return
+	}
+	if about != "" {
+		about += ": "
+	}
+	c.line(c.stderr, "shoal: "+text.Clean(about+err.Error(), 0))
+}
+
+// Event prints a JSON line when --json was given.
+func (c *console) Event(v any) {
+	if c.json {
+		c.eventTo(c.stdout, v)
+	}
+}
+
+// eventTo prints a JSON line on w.
+func (c *console) eventTo(w io.Writer, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		b = fmt.Appendf(nil, `{"v":1,"type":"error","code":1,"message":%q}`, err.Error())
+	}
+	c.line(w, string(b))
+}
+
+// line writes one line to where it belongs. While progress is drawn, lines for
+// the same terminal go above it.
+func (c *console) line(w io.Writer, s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live != nil && (w == c.stderr || isTerminal(w)) {
+		w = c.live
+	}
+	_, _ = io.WriteString(w, s+"\n")
+}
+
+// drawing tells the console which progress is on the terminal, nil for none.
+func (c *console) drawing(l *tui.Live) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = l
+}
+
+// style says what the terminal at standard error can show.
+func (c *console) style() tui.Style {
+	_, plain := lookupEnv("NO_COLOR")
+	color := !plain && os.Getenv("TERM") != "dumb" && isTerminal(c.stderr)
+	if c.color != "auto" {
+		color = c.color == "always"
+	}
+	return tui.Style{Color: color, ASCII: c.ascii || !unicodeLocale()}
+}
+
+// unicodeLocale reports whether the locale's characters are UTF-8. Without any
+// locale in the environment it says yes, except on the Linux console.
+func unicodeLocale() bool {
+	if os.Getenv("TERM") == "linux" {
+		return false
+	}
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToLower(os.Getenv(name)); v != "" {
+			return runtime.GOOS == "windows" || strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
+		}
+	}
+	return true
+}
+
+// logger returns the log and what closes it. Without -v and --log-file a person
+// gets warnings in plain words; errors of torrents are left to the commands, which hear of them anyway.
+func (c *console) logger() (*slog.Logger, func(), error) {
+	if c.logFile == "" && c.verbose == 0 {
+		return slog.New(text.NewHandler(warnings{c})), func() {}, nil
+	}
+	opt := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if c.verbose > 1 {
+		opt.Level = slog.LevelDebug
+	}
+	var w io.Writer = lineWriter{c}
+	done := func() {}
+	if c.logFile != "" {
+		f, err := os.OpenFile(c.logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return nil, nil, fmt.Errorf("log file: %w", err)
+		}
+		w, done = f, func() { _ = f.Close() }
+	}
+	var h slog.Handler = slog.NewTextHandler(w, opt)
+	if c.logFormat == "json" {
+		h = slog.NewJSONHandler(w, opt)
+	}
+	return slog.New(text.NewHandler(h)), done, nil
+}
+
+// warnings is a slog.Handler that tells a person about warnings: the message and its cause.
+type warnings struct{ c *console }
+
+func (w warnings) Enabled(_ context.Context, l slog.Level) bool {
+	return l == slog.LevelWarn && !w.c.quiet
+}
+func (w warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
+func (w warnings) WithGroup(string) slog.Handler      { return w }
+
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	words := r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key != "torrent" {
+			words += ": " + a.Value.String()
+		}
+		return true
+	})
+	w.c.Warn("warning: %s", words)
+	return nil
+}
+
+// lineWriter takes the log's lines to the console.
+type lineWriter struct{ c *console }
+
+func (l lineWriter) Write(b []byte) (int, error) {
+	l.c.line(l.c.stderr, strings.TrimSuffix(string(b), "\n"))
+	return len(b), nil
+}
+
+// reported marks an error that the user has been told about already; it only
+// carries the exit code.
+type reported struct{ error }
+
+// event is what every JSON line begins with.
+type event struct {
+	V    int       `json:"v"`
+	Type string    `json:"type"`
+	Time time.Time `json:"time"`
+}
+
+func newEvent(kind string) event { return event{V: 1, Type: kind, Time: time.Now().UTC()} }
+
+type errorEvent struct {
+	event
+	Source  string `json:"source,omitempty"`
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// lookupEnv is os.LookupEnv that takes an empty variable for none.
+func lookupEnv(name string) (string, bool) {
+	v, ok := os.LookupEnv(name)
+	return v, ok && v != ""
+}
+
+// oneOf checks the value of a flag that has a fixed choice.
+func oneOf(flag, value string, choice ...string) error {
+	for _, c := range choice {
+		if value == c {
+			return nil
+		}
+	}
+	return withCode(exitUsage, fmt.Errorf("%s %q: choose one of %s", flag, value, strings.Join(choice, ", ")))
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shoal/internal/text"
+	"shoal/metainfo"
+)
+
+// createOptions are the flags of create.
+type createOptions struct {
+	output     string
+	trackers   []string
+	webSeeds   []string
+	pieceSize  size
+	private    bool
+	comment    string
+	source     string
+	name       string
+	date       string
+	v1, v2, hy bool
+	overwrite  bool
+}
+
+func newCreate(con *console) *cobra.Command {
+	var o createOptions
+	cmd := &cobra.Command{
+		Use:   "create PATH",
+		Short: "Make a .torrent file of a file or folder",
+		Long: `Makes a .torrent file of a file or a folder. The same content and the same flags
+always give the same bytes: no date is written unless --date asks for it.
+
+Standard output has the file's name, the info hash and the magnet link; with
+--output - it has the .torrent file itself.`,
+		Example: `  shoal create album
+  shoal create album --tracker http://tracker.example/announce -o /tmp/album.torrent
+  shoal create disk.img --piece-size 4MiB --private --tracker https://tracker.example/announce
+  shoal create disk.img -o - | shoal inspect -`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return create(cmd, con, &o, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, - for standard output (default NAME.torrent in this folder)")
+	f.StringSliceVar(&o.trackers, "tracker", nil, "announce to this tracker `URL`; repeatable, tried in this order")
+	f.StringSliceVar(&o.webSeeds, "webseed", nil, "the content is also at this `URL` (BEP 19); repeatable")
+	f.Var(&o.pieceSize, "piece-size", "length of a piece, a power of two from 16KiB to 128MiB (default by total size)")
+	f.BoolVar(&o.private, "private", false, "peers come from the trackers only (BEP 27)")
+	f.StringVar(&o.comment, "comment", "", "a `TEXT` for people")
+	f.StringVar(&o.source, "source", "", "a `TEXT` that gives the same content another info hash")
+	f.StringVar(&o.name, "name", "", "`NAME` of the torrent (default the name of PATH)")
+	f.StringVar(&o.date, "date", "", "`DATE` of creation: now, seconds since 1970, or like 2006-01-02T15:04:05Z; none by default")
+	f.BoolVar(&o.v1, "v1", false, "make a v1 torrent (BEP 3), the default")
+	f.BoolVar(&o.v2, "v2", false, "make a v2 torrent (BEP 52)")
+	f.BoolVar(&o.hy, "hybrid", false, "make a torrent that is both")
+	f.BoolVar(&o.overwrite, "overwrite", false, "write over an existing FILE")
+	cmd.MarkFlagsMutuallyExclusive("v1", "v2", "hybrid")
+	return cmd
+}
+
+type createdEvent struct {
+	event
+	File        string `json:"file"`
+	ID          string `json:"id"`
+	Magnet      string `json:"magnet"`
+	Size        int64  `json:"size"`
+	Pieces      int    `json:"pieces"`
+	PieceLength int64  `json:"piece_length"`
+}
+
+func create(cmd *cobra.Command, con *console, o *createOptions, path string) error {
+	if o.v2 || o.hy {
+		return withCode(exitUsage, errors.New("v2 and hybrid torrents cannot be made yet: leave --v2 and --hybrid out for a v1 torrent"))
+	}
+	date, err := parseDate(o.date)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	if o.pieceSize != 0 && (o.pieceSize < metainfo.BlockSize || o.pieceSize > metainfo.MaxPieceLength || o.pieceSize&(o.pieceSize-1) != 0) {
+		return withCode(exitUsage, fmt.Errorf("--piece-size %d: write a power of two from 16KiB to 128MiB", o.pieceSize))
+	}
+	opt := metainfo.BuildOptions{Name: o.name, PieceLength: int64(o.pieceSize), Private: o.private, Trackers: tiers(o.trackers),
+		WebSeeds: o.webSeeds, Comment: o.comment, Source: o.source, Date: date}
+	t, err := makeTorrent(cmd.Context(), con, path, opt)
+	if err != nil {
+		return err
+	}
+	if o.output == "-" {
+		b, err := t.Marshal()
+		if err == nil {
+			_, err = con.stdout.Write(b)
+		}
+		return err
+	}
+	file := o.output
+	if file == "" {
+		file = filepath.Base(t.Info.Files()[0].Path) + ".torrent"
+		if t.Info.Multi() {
+			file = filepath.Base(place(".", t.Info)) + ".torrent"
+		}
+	}
+	if err := writeTorrent(con, file, t, o.overwrite); err != nil {
+		return err
+	}
+	con.Result("file    %s\nhash    %s\nmagnet  %s", text.Clean(file, 0), t.ID, t.Magnet())
+	con.Event(createdEvent{newEvent("done"), file, t.ID.String(), t.Magnet().String(), t.Info.Payload(), t.Info.NumPieces(), t.Info.PieceLength()})
+	return nil
+}
+
+// writeTorrent writes a .torrent file; an existing one only with overwrite.
+func writeTorrent(_ *console, file string, t *metainfo.Torrent, overwrite bool) error {
+	b, err := t.Marshal()
+	if err != nil {
+		return err
+	}
+	flag := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if overwrite {
+		flag = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(file, flag, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return withCode(exitExists, fmt.Errorf("%s is there already: name another file with --output, or use --overwrite", file))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Close())
+}
+
+// tiers makes every tracker a tier of its own, so that they are tried in order.
+func tiers(urls []string) [][]string {
+	var t [][]string
+	for _, u := range urls {
+		t = append(t, []string{u})
+	}
+	return t
+}
+
+// parseDate reads --date.
+func parseDate(s string) (time.Time, error) {
+	switch n, err := strconv.ParseInt(s, 10, 64); {
+	case s == "" || s == "0":
+		return time.Time{}, nil
+	case s == "now":
+		return time.Now(), nil
+	case err == nil && n > 0:
+		return time.Unix(n, 0), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, fmt.Errorf("--date %q: write now, seconds since 1970, or a date like 2006-01-02T15:04:05Z", s)
+	}
+	return t, nil
+}
+
+// hashing returns a progress callback for metainfo.Build that says now and then how
+// far it is; several goroutines may call it.
+func (c *console) hashing(name string) func(done, total int64) {
+	var mu sync.Mutex
+	last := time.Now()
+	return func(done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.Sub(last) >= 2*time.Second && total > 0 {
+			last = now
+			c.Note("hashing %s: %d%% of %s", text.Clean(name, 60), done*100/total, text.Size(total))
+		}
+	}
+}

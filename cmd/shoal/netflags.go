@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"shoal/internal/text"
+	"shoal/session"
+	"shoal/session/budget"
+)
+
+// netFlags are the flags of every command that talks to peers.
+type netFlags struct {
+	listen      string
+	peers       []string
+	down, up    rate
+	slots       int
+	maxPeers    int
+	encryption  string
+	bootstrap   []string
+	off         map[string]*bool // the --no-X flags
+	progress    string
+	listenGiven bool
+}
+
+// rate is a flag in bytes a second.
+type rate int64
+
+func (r *rate) String() string {
+	if *r == 0 {
+		return ""
+	}
+	return text.SizeBinary(int64(*r))
+}
+func (r *rate) Type() string { return "RATE" }
+func (r *rate) Set(s string) error {
+	n, err := text.ParseRate(s)
+	*r = rate(n)
+	return err
+}
+
+// size is a flag in bytes.
+type size int64
+
+func (z *size) String() string {
+	if *z == 0 {
+		return ""
+	}
+	return text.SizeBinary(int64(*z))
+}
+func (z *size) Type() string { return "SIZE" }
+func (z *size) Set(s string) error {
+	n, err := text.ParseSize(s)
+	*z = size(n)
+	return err
+}
+
+func (n *netFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&n.listen, "listen", session.DefaultListen, "accept peers on `HOST:PORT` and dial from HOST; a default port that is taken moves to the next free one")
+	f.StringSliceVar(&n.peers, "peer", nil, "connect to this peer, `HOST:PORT`; repeatable")
+	f.Var(&n.down, "limit-down", "receive at most RATE, like 2MB or 2048KiB a second")
+	f.Var(&n.up, "limit-up", "send at most RATE")
+	f.IntVar(&n.slots, "upload-slots", 0, "upload to `N` peers at once; 0 chooses by rate")
+	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100")
+	f.StringVar(&n.encryption, "encryption", "prefer", "prefer, require or off")
+	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`; repeatable")
+	f.StringVar(&n.progress, "progress", "auto", "auto, plain, json or none; auto draws on a terminal and is plain elsewhere")
+	n.off = map[string]*bool{}
+	for _, x := range []struct{ name, what string }{
+		{"trackers", "ask no trackers"},
+		{"dht", "stay out of the distributed hash table"},
+		{"lsd", "do not look for peers in the local network"},
+		{"pex", "do not exchange peer addresses with peers"},
+		{"utp", "no connections over UDP"},
+		{"portmap", "do not ask the router to forward the port"},
+	} {
+		n.off[x.name] = f.Bool("no-"+x.name, false, x.what)
+	}
+	choices(cmd, "progress", "auto", "plain", "json", "none")
+	choices(cmd, "encryption", "prefer", "require", "off")
+}
+
+// check looks at the values and notes what was given by hand.
+func (n *netFlags) check(cmd *cobra.Command, con *console) error {
+	n.listenGiven = cmd.Flags().Changed("listen")
+	if err := oneOf("--progress", n.progress, "auto", "plain", "json", "none"); err != nil {
+		return err
+	}
+	if err := oneOf("--encryption", n.encryption, "prefer", "require", "off"); err != nil {
+		return err
+	}
+	if n.encryption == "require" {
+		return withCode(exitUsage, fmt.Errorf("--encryption require: connections are not encrypted yet; nothing was started"))
+	}
+	if _, _, err := net.SplitHostPort(n.listen); err != nil {
+		return withCode(exitUsage, fmt.Errorf("--listen %q: write HOST:PORT or :PORT", n.listen))
+	}
+	for _, p := range n.peers {
+		if host, port, err := net.SplitHostPort(p); err != nil || host == "" || port == "" {
+			return withCode(exitUsage, fmt.Errorf("--peer %q: write HOST:PORT", p))
+		}
+	}
+	if n.slots < 0 || n.maxPeers < 0 {
+		return withCode(exitUsage, fmt.Errorf("--upload-slots and --max-peers may not be negative"))
+	}
+	if len(n.bootstrap) > 0 {
+		con.Note("--bootstrap has no effect yet: peers are found through trackers and --peer")
+	}
+	return nil
+}
+
+// config is the session's configuration as the flags want it.
+func (n *netFlags) config() session.Config {
+	return session.Config{
+		Listen: n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
+		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"],
+		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
+	}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"shoal/internal/text"
+	"shoal/metainfo"
+	"shoal/status"
+	"shoal/tui"
+)
+
+// progressEvent is a JSON line about one torrent under way; sizes in bytes,
+// rates in bytes a second, eta in seconds, -1 when unknown.
+type progressEvent struct {
+	event
+	ID         string  `json:"id"`
+	Name       string  `json:"name"`
+	Phase      string  `json:"phase"`
+	Size       int64   `json:"size"`
+	Have       int64   `json:"have"`
+	Checked    float64 `json:"checked,omitempty"`
+	Down       int64   `json:"down"`
+	Up         int64   `json:"up"`
+	Downloaded int64   `json:"downloaded"`
+	Uploaded   int64   `json:"uploaded"`
+	Peers      int     `json:"peers"`
+	Seeds      int     `json:"seeds"`
+	ETA        int64   `json:"eta"`
+	Error      string  `json:"error,omitempty"`
+}
+
+type fileEvent struct {
+	event
+	ID     string `json:"id"`
+	Path   string `json:"path"`
+	Length int64  `json:"length"`
+}
+
+type doneEvent struct {
+	event
+	ID         string  `json:"id"`
+	Path       string  `json:"path"`
+	Size       int64   `json:"size"`
+	Downloaded int64   `json:"downloaded"`
+	Uploaded   int64   `json:"uploaded"`
+	Seconds    float64 `json:"seconds"`
+	Ratio      float64 `json:"ratio"`
+}
+
+// watch shows progress in the way that was asked for. finish draws the last
+// state, ends it and may be called twice.
+func watch(con *console, how string, b status.Backend) (finish func()) {
+	var run func(context.Context) error
+	switch {
+	case how == "json", how == "auto" && con.json:
+		out := con.stderr
+		if con.json {
+			out = con.stdout
+		}
+		run = func(ctx context.Context) error { return jsonProgress(ctx, con, out, b) }
+	case how == "none", how == "auto" && con.quiet, con.json:
+		return func() {}
+	case how == "auto" && isTerminal(con.stderr) && os.Getenv("TERM") != "dumb":
+		live := tui.NewLive(b, con.stderr, con.style())
+		con.drawing(live)
+		run = func(ctx context.Context) error { defer con.drawing(nil); return live.Run(ctx) }
+	default:
+		run = tui.NewPlain(b, con.stderr).Run
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		// Progress that cannot be shown, on a closed terminal say, must not end the download.
+		_ = run(ctx)
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// jsonProgress writes one line a torrent and second, and one at the end.
+func jsonProgress(ctx context.Context, con *console, out io.Writer, b status.Backend) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		look, cancel := context.WithTimeout(context.Background(), time.Second)
+		ts, err := b.Torrents(look)
+		cancel()
+		for i := range ts {
+			if err == nil {
+				con.eventTo(out, progressOf(&ts[i]))
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+func progressOf(t *status.Torrent) progressEvent {
+	eta := int64(-1)
+	if t.ETA >= 0 {
+		eta = int64(t.ETA / time.Second)
+	}
+	return progressEvent{event: newEvent("progress"), ID: t.ID.String(), Name: text.Clean(t.Name, 0), Phase: t.Phase.String(),
+		Size: t.Size, Have: t.Have, Checked: t.Checked, Down: t.Down, Up: t.Up, Downloaded: t.DownTotal, Uploaded: t.UpTotal,
+		Peers: t.Peers, Seeds: t.Seeds, ETA: eta, Error: text.Clean(t.Err, 0)}
+}
+
+// find returns the summary of one torrent.
+func find(ctx context.Context, b status.Backend, id metainfo.ID) (status.Torrent, error) {
+	ts, err := b.Torrents(ctx)
+	if err != nil {
+		return status.Torrent{}, err
+	}
+	for _, t := range ts {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return status.Torrent{}, errors.New("the torrent is gone")
+}
+
+// place is the file or folder of this machine that holds a torrent below dir.
+func place(dir string, info *metainfo.Info) string {
+	for _, f := range info.Files() {
+		if !f.Pad {
+			top, _, _ := strings.Cut(path.Clean(f.Path), "/")
+			return filepath.Join(dir, top)
+		}
+	}
+	return dir
+}
+
+func joinPath(dir, slashed string) string { return filepath.Join(dir, filepath.FromSlash(slashed)) }
+
+// ratio is what was sent for a torrent of that size.
+func ratio(sent, size int64) float64 {
+	if size <= 0 {
+		return 0
+	}
+	return float64(sent) / float64(size)
+}
+
+// addresses lists where peers can connect.
+func addresses(as []netip.AddrPort) string {
+	words := make([]string, len(as))
+	for i, a := range as {
+		words[i] = a.String()
+	}
+	return strings.Join(words, " and ")
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"shoal/internal/text"
+)
+
+// TestMain makes this test binary act as the program when it is called shoal, and puts
+// it on the PATH under that name for all tests.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"shoal": main})
+}
+
+// TestScript runs testdata/script: the program as a person or another program calls it.
+// Beside testscript's own commands there are:
+//
+//	exits CODE COMMAND...           run it and compare the exit code
+//	random FILE SIZE                make a file of random bytes that are always the same
+//	begin NAME PATTERN COMMAND...   start it, wait until a line on standard error matches, set
+//	                                $NAME to the first group of the match
+//	interrupt NAME CODE             send it SIGINT; it must end with CODE within 5 s
+//	crash NAME                      end it with SIGKILL
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
+			e.Values["running"] = map[string]*running{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": scriptExits, "random": scriptRandom, "begin": scriptBegin, "interrupt": scriptInterrupt, "crash": scriptCrash,
+		},
+	})
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := exitCode(ts.Exec(args[1], args[2:]...)); got != want {
+		ts.Fatalf("exit code %d, not %d", got, want)
+	}
+}
+
+// exitCode is the code that a command ended with.
+func exitCode(err error) int {
+	var ee *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &ee):
+		return ee.ExitCode()
+	}
+	return -1
+}
+
+func scriptRandom(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: random FILE SIZE")
+	}
+	n, err := text.ParseSize(args[1])
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(name), 0o777))
+	ts.Check(fillRandom(name, n))
+}
+
+// fillRandom makes a file of n bytes that depend only on its name and size.
+func fillRandom(name string, n int64) error {
+	b := make([]byte, n)
+	var seed [32]byte
+	copy(seed[:], fmt.Sprint(n, filepath.Base(name)))
+	_, _ = rand.NewChaCha8(seed).Read(b)
+	return os.WriteFile(name, b, 0o644)
+}
+
+// running is a command in the background.
+type running struct {
+	cmd   *exec.Cmd
+	said  lockedBuffer // standard error
+	ended chan struct{}
+	err   error // once it has ended
+}
+
+func scriptBegin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: begin NAME PATTERN COMMAND...")
+	}
+	cmd := exec.Command(args[2], args[3:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"))
+	r := &running{cmd: cmd, ended: make(chan struct{})}
+	found, err := r.begin(regexp.MustCompile(args[1]))
+	if r.cmd.Process != nil {
+		ts.Defer(r.kill)
+	}
+	ts.Check(err)
+	ts.Setenv(args[0], found)
+	ts.Value("running").(map[string]*running)[args[0]] = r
+}
+
+// begin starts the command and awaits a line.
+func (r *running) begin(pattern *regexp.Regexp) (string, error) {
+	r.cmd.Stderr = &r.said
+	if err := r.cmd.Start(); err != nil {
+		return "", err
+	}
+	go func() {
+		r.err = r.cmd.Wait()
+		close(r.ended)
+	}()
+	return r.await(pattern)
+}
+
+// await waits for a line on standard error that matches and returns the first group
+// of the match.
+func (r *running) await(pattern *regexp.Regexp) (string, error) {
+	late := time.After(30 * time.Second)
+	for {
+		news := r.said.changed()
+		for line := range strings.Lines(r.said.String()) {
+			if m := pattern.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+				return append(m, "")[1], nil
+			}
+		}
+		select {
+		case <-news:
+		case <-r.ended:
+			return "", fmt.Errorf("%v ended: %v\n%s", r.cmd.Args, r.err, r.said.String())
+		case <-late:
+			return "", fmt.Errorf("%v said nothing that matches %v:\n%s", r.cmd.Args, pattern, r.said.String())
+		}
+	}
+}
+
+func (r *running) kill() {
+	_ = r.cmd.Process.Kill()
+	<-r.ended
+}
+
+// begun returns the command that a script began as NAME.
+func begun(ts *testscript.TestScript, args []string, n int) *running {
+	if len(args) != n {
+		ts.Fatalf("wrong number of arguments")
+	}
+	r := ts.Value("running").(map[string]*running)[args[0]]
+	if r == nil {
+		ts.Fatalf("nothing was begun as %s", args[0])
+	}
+	return r
+}
+
+func scriptCrash(ts *testscript.TestScript, _ bool, args []string) { begun(ts, args, 1).kill() }
+
+func scriptInterrupt(ts *testscript.TestScript, _ bool, args []string) {
+	r := begun(ts, args, 2)
+	ts.Check(r.cmd.Process.Signal(syscall.SIGINT))
+	select {
+	case <-r.ended:
+		if got := fmt.Sprint(exitCode(r.err)); got != args[1] {
+			ts.Fatalf("exit code %s, not %s\n%s", got, args[1], r.said.String())
+		}
+	case <-time.After(stopWithin):
+		ts.Fatalf("still running %v after SIGINT", stopWithin)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"shoal/internal/text"
+	"shoal/metainfo"
+	"shoal/session"
+)
+
+// fetchWithin is how long a .torrent may take to come from a URL.
+const fetchWithin = time.Minute
+
+// maxList bounds the list of sources on standard input, in bytes.
+const maxList = 1 << 20
+
+// sources replaces "-" by the lines of standard input; empty lines and those
+// that begin with # are left out.
+func sources(args []string, stdin io.Reader) ([]string, error) {
+	var list []string
+	for _, a := range args {
+		if a != "-" {
+			list = append(list, a)
+			continue
+		}
+		lines := bufio.NewScanner(io.LimitReader(stdin, maxList))
+		for lines.Scan() {
+			if l := strings.TrimSpace(lines.Text()); l != "" && l[0] != '#' {
+				list = append(list, l)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("reading the list of sources from standard input: %w", err)
+		}
+	}
+	if len(list) == 0 {
+		return nil, withCode(exitUsage, errors.New("no source given: name a .torrent file or a URL of one"))
+	}
+	return list, nil
+}
+
+// load reads the torrent that a source names and that can be downloaded.
+func load(ctx context.Context, source string, n session.Net) (*metainfo.Torrent, error) {
+	t, err := read(ctx, source, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Info.Downloadable(); err != nil {
+		return nil, withCode(exitBadTorrent, err)
+	}
+	return t, nil
+}
+
+func read(ctx context.Context, source string, n session.Net) (*metainfo.Torrent, error) {
+	switch {
+	case isMagnet(source):
+		if _, err := metainfo.ParseMagnet(source); err != nil {
+			return nil, withCode(exitBadTorrent, err)
+		}
+		return nil, withCode(exitBadTorrent, errors.New("magnet links are not yet supported here: use the .torrent file"))
+	case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
+		return fetch(ctx, source, n)
+	}
+	t, err := readFile(source)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, bad := metainfo.ParseID(source); bad == nil {
+			return nil, withCode(exitBadTorrent, errors.New("info hashes are not yet supported here: use the .torrent file"))
+		}
+	}
+	return t, err
+}
+
+func isMagnet(s string) bool { return len(s) >= 7 && strings.EqualFold(s[:7], "magnet:") }
+
+// readFile reads a .torrent file of this machine.
+func readFile(name string) (*metainfo.Torrent, error) {
+	f, err := os.Open(name)
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, pe.Err // the caller names the source
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, withCode(exitBadTorrent, errors.New("this is a folder: name a .torrent file, or make one with `shoal create`"))
+	}
+	return parse(f, metainfo.MaxTorrentFile)
+}
+
+// parse gives what metainfo refuses the code of a bad torrent.
+func parse(r io.Reader, limit int64) (*metainfo.Torrent, error) {
+	t, err := metainfo.Read(r, limit)
+	if errors.Is(err, metainfo.ErrInvalid) {
+		err = withCode(exitBadTorrent, err)
+	}
+	return t, err
+}
+
+// fetch reads a .torrent file from a URL, through the session's network.
+func fetch(ctx context.Context, url string, n session.Net) (*metainfo.Torrent, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	transport := &http.Transport{DialContext: n.Dial, Proxy: nil, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	req.Header.Set("User-Agent", strings.ReplaceAll(clientName, " ", "/"))
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %q", text.Clean(resp.Status, 80))
+	}
+	return parse(resp.Body, metainfo.MaxFetched)
+}
+
+// readAny reads a torrent for `inspect`: from a file, a URL or standard input.
+func readAny(ctx context.Context, source string, stdin io.Reader) (*metainfo.Torrent, error) {
+	if source != "-" {
+		return read(ctx, source, session.SystemNet{})
+	}
+	b, err := io.ReadAll(io.LimitReader(stdin, metainfo.MaxTorrentFile+1))
+	if err != nil {
+		return nil, err
+	}
+	return parse(bytes.NewReader(b), metainfo.MaxTorrentFile)
+}

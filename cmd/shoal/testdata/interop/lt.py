@@ -1,0 +1,22 @@
+"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT. Downloads or seeds, whichever is left to do."""
+import sys
+import time
+
+import libtorrent as lt
+
+torrent, folder, address = sys.argv[1:4]
+session = lt.session({
+    "listen_interfaces": address, "outgoing_interfaces": address.rsplit(":", 1)[0].strip("[]"),
+    "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+    "enable_outgoing_utp": False, "enable_incoming_utp": False,
+    "allow_multiple_connections_per_ip": True, "out_enc_policy": 2, "in_enc_policy": 2,
+})
+params = lt.add_torrent_params()
+params.ti, params.save_path = lt.torrent_info(torrent), folder
+params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
+handle = session.add_torrent(params)
+while True:
+    time.sleep(0.05)
+    s = handle.status()
+    if s.errc.value():
+        sys.exit(s.errc.message())

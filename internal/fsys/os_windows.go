@@ -1,0 +1,45 @@
+package fsys
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+func statOf(info fs.FileInfo) Stat {
+	return Stat{Size: info.Size(), Mode: info.Mode(), MTime: info.ModTime(), Links: 1}
+}
+
+// syncDir does nothing: the system writes folder entries through its journal.
+func syncDir(*os.File) error { return nil }
+
+func lockFile(f *os.File) error {
+	var at windows.Overlapped
+	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		return ErrLocked
+	}
+	return err
+}
+
+// unlockFile closes first, because an open file cannot be removed here. If another
+// holder was quicker, its open file stays.
+func unlockFile(root *os.Root, f *os.File, name string) error {
+	err := f.Close()
+	root.Remove(name)
+	return err
+}
+
+func freeBytes(f *os.File, path string) (int64, error) {
+	p, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return 0, err
+	}
+	var free uint64
+	if err := windows.GetDiskFreeSpaceEx(p, &free, nil, nil); err != nil {
+		return 0, &fs.PathError{Op: "free space", Path: path, Err: err}
+	}
+	return int64(free), nil
+}

@@ -1,0 +1,233 @@
+package metainfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/bits"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"shoal/internal/bencode"
+)
+
+// BuildOptions says what a new torrent holds beside the files. The zero value is
+// a public torrent without trackers.
+type BuildOptions struct {
+	// Name is the torrent's name; the last element of the root when empty.
+	Name string
+	// PieceLength in bytes is a power of two between 16 KiB and MaxPieceLength; 0
+	// chooses one that gives about a thousand to two thousand pieces, at most 16 MiB long.
+	PieceLength int64
+	Private     bool
+	// Trackers are tiers of BEP 12.
+	Trackers [][]string
+	WebSeeds []string
+	Comment  string
+	// Source goes into the info dictionary and so changes the info hash.
+	Source    string
+	CreatedBy string
+	// Date is written as the creation date unless it is zero.
+	Date time.Time
+	// Progress is called with the bytes hashed so far and the sum, from one
+	// goroutine at a time, after every piece; the last call has done == total.
+	Progress func(done, total int64)
+}
+
+// Build makes a v1 torrent (BEP 3) from the file or folder root of fsys, hashing
+// on all cores. Files are in the order of their names; symbolic links and other
+// special files are left out with a warning. Equal files and options give equal bytes.
+// The paths of the returned Info are those on disk, so that it can be seeded from there.
+// Errors are those of reading, ctx.Err(), or wrap ErrInvalid.
+func Build(ctx context.Context, fsys fs.FS, root string, opt BuildOptions) (*Torrent, error) {
+	var w warnings
+	if opt.Name == "" {
+		opt.Name = path.Base(root)
+	}
+	if err := opt.check(&w); err != nil {
+		return nil, err
+	}
+	files, multi, err := listFiles(fsys, root, &w)
+	if err != nil {
+		return nil, err
+	}
+	var total int64
+	for _, f := range files {
+		total += f.Length
+	}
+	if opt.PieceLength == 0 {
+		opt.PieceLength = choosePieceLength(total)
+	}
+	if want := (total + opt.PieceLength - 1) / opt.PieceLength; want > MaxPieces {
+		return nil, invalid("%d pieces of %d bytes, at most %d are allowed; choose longer pieces", want, opt.PieceLength, MaxPieces)
+	}
+	h := hasher{fsys: fsys, root: root, files: files, pieceLength: opt.PieceLength, total: total, progress: opt.Progress}
+	hashes, err := h.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := encodeInfo(&opt, files, multi, hashes)
+	if err != nil {
+		return nil, err
+	}
+	in, id, err := ParseInfo(info)
+	if err != nil {
+		return nil, fmt.Errorf("checking the new torrent: %w", err)
+	}
+	in.keepPaths(&w)
+	return &Torrent{
+		ID: id, Info: in, InfoBytes: info, Trackers: opt.Trackers, WebSeeds: opt.WebSeeds,
+		Comment: opt.Comment, CreatedBy: opt.CreatedBy, Created: opt.Date.UTC().Truncate(time.Second), Warnings: w.all(),
+	}, nil
+}
+
+// check refuses options that Parse would not give back.
+func (o *BuildOptions) check(w *warnings) error {
+	if n := o.PieceLength; n != 0 && (n < BlockSize || n > MaxPieceLength || n&(n-1) != 0) {
+		return invalid("piece length %d is not a power of two between 16 KiB and %d MiB", n, MaxPieceLength>>20)
+	}
+	if o.Name == "" || o.Name == "." || o.Name == ".." || strings.Contains(o.Name, "/") || !utf8.ValidString(o.Name) {
+		return invalid("%s cannot be the name of a torrent; choose another", short(o.Name))
+	}
+	if safe := SafeName(o.Name); safe != o.Name {
+		w.addf("other systems store %s as %s", short(o.Name), short(safe))
+	}
+	seen := map[string]bool{}
+	var tiers [][]string
+	for _, tier := range o.Trackers {
+		var out []string
+		for _, u := range tier {
+			clean, err := CheckTracker(u)
+			if err != nil {
+				return invalid("tracker %s: %w", short(u), err)
+			}
+			if !seen[clean] {
+				seen[clean] = true
+				out = append(out, clean)
+			}
+		}
+		if out != nil {
+			tiers = append(tiers, out)
+		}
+	}
+	var seeds []string
+	for _, u := range o.WebSeeds {
+		clean, err := checkWebSeed(u)
+		if err != nil {
+			return invalid("web seed %s: %w", short(u), err)
+		}
+		seeds = append(seeds, clean)
+	}
+	o.Trackers, o.WebSeeds = tiers, seeds
+	return nil
+}
+
+// listFiles walks root in the order of names. The Raw of a lone file is empty.
+func listFiles(fsys fs.FS, root string, w *warnings) (files []File, multi bool, err error) {
+	top, err := fs.Stat(fsys, root)
+	if err != nil {
+		return nil, false, err
+	}
+	if top.Mode().IsRegular() {
+		return []File{{Length: top.Size()}}, false, nil
+	}
+	if !top.IsDir() {
+		return nil, false, invalid("%s is neither a file nor a folder", short(root))
+	}
+	err = fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel := strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
+		if root == "." {
+			rel = name
+		}
+		if name == root || !d.Type().IsRegular() {
+			w.addf("%s is left out: it is a link or a special file", short(rel))
+			return nil
+		}
+		if !utf8.ValidString(rel) {
+			return invalid("the name %s is not UTF-8; rename the file", short(rel))
+		}
+		st, err := d.Info()
+		if err != nil {
+			return err
+		}
+		files = append(files, File{Raw: strings.Split(rel, "/"), Length: st.Size()})
+		return nil
+	})
+	if err == nil && len(files) == 0 {
+		err = invalid("%s has no files", short(root))
+	}
+	return files, true, err
+}
+
+// choosePieceLength returns the least power of two from 32 KiB to 16 MiB that gives
+// at most 2048 pieces; longer ones only where there would be more than MaxPieces.
+func choosePieceLength(total int64) int64 {
+	n := max(total, 1)
+	length := int64(1) << bits.Len64(uint64((n-1)/2048))
+	length = min(max(length, 32<<10), 16<<20)
+	for (n-1)/length+1 > MaxPieces && length < MaxPieceLength {
+		length *= 2
+	}
+	return length
+}
+
+// infoFile and newInfo are what is written, and the only nested structs that are
+// encoded; nothing is ever decoded into them.
+type infoFile struct {
+	Length int64    `bencode:"length"`
+	Path   []string `bencode:"path"`
+}
+
+type newInfo struct {
+	Files       []infoFile         `bencode:"files,omitempty"`
+	Length      bencode.RawMessage `bencode:"length,omitempty"`
+	Name        string             `bencode:"name"`
+	PieceLength int64              `bencode:"piece length"`
+	Pieces      []byte             `bencode:"pieces"`
+	Private     int64              `bencode:"private,omitempty"`
+	Source      string             `bencode:"source,omitempty"`
+}
+
+func encodeInfo(opt *BuildOptions, files []File, multi bool, hashes []byte) ([]byte, error) {
+	d := newInfo{Name: opt.Name, PieceLength: opt.PieceLength, Pieces: hashes, Source: opt.Source}
+	if opt.Private {
+		d.Private = 1
+	}
+	if !multi {
+		d.Length = fmt.Appendf(nil, "i%de", files[0].Length)
+	}
+	for _, f := range files {
+		if multi {
+			d.Files = append(d.Files, infoFile{Length: f.Length, Path: f.Raw})
+		}
+	}
+	b, err := bencode.Marshal(&d)
+	if err == nil && len(b) > MaxMetadata {
+		err = errors.New("the list of files and hashes passes 32 MiB, which peers would refuse; choose longer pieces")
+	}
+	return b, err
+}
+
+// keepPaths undoes the mapping of names, because the files exist under their
+// own, and says which ones others will find under different names.
+func (in *Info) keepPaths(w *warnings) {
+	if !in.multi {
+		in.files[0].Path = in.name
+		return
+	}
+	safe := SafeName(in.name)
+	for i := range in.files {
+		f := &in.files[i]
+		mapped, own := f.Path[len(safe):], "/"+strings.Join(f.Raw, "/")
+		if mapped != own {
+			w.addf("other systems store %s as %s", short(own[1:]), short(mapped[1:]))
+		}
+		f.Path = in.name + own
+	}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package metainfo
+
+const raceEnabled = true

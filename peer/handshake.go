@@ -1,0 +1,115 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"shoal/metainfo"
+	"shoal/peer/wire"
+)
+
+// ErrUnknownTorrent is wrapped when the two sides of a handshake do not mean
+// the same torrent.
+var ErrUnknownTorrent = errors.New("not a torrent of ours")
+
+// Dial makes the handshake for the torrent ih on a connected nc; we speak
+// first. It returns the connection, ready for Run, and what the remote sent.
+// On an error, which wraps wire.ErrProtocol, ErrUnknownTorrent, the context's or the
+// socket's, nc is closed. A Conn that is not Run must be closed.
+func Dial(ctx context.Context, nc net.Conn, cfg *Config, ih metainfo.Hash) (*Conn, wire.Handshake, error) {
+	c := cfg.withDefaults()
+	var theirs wire.Handshake
+	err := shake(ctx, nc, c.HandshakeTimeout, func() (err error) {
+		if err = c.sendHandshake(nc, ih); err != nil {
+			return err
+		}
+		theirs, err = readHandshake(nc, func(h metainfo.Hash) error {
+			if h != ih {
+				return fmt.Errorf("%w: it answered for %v", ErrUnknownTorrent, h)
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, theirs, err
+	}
+	return newConn(nc, c, theirs), theirs, nil
+}
+
+// Accept makes the handshake on an incoming nc: it reads until the info hash
+// is there, asks known whether we have that torrent, and only then answers. Whoever
+// wants something else, or speaks something else, gets no reply. Results and errors
+// are as with Dial.
+func Accept(ctx context.Context, nc net.Conn, cfg *Config, known func(metainfo.Hash) bool) (*Conn, wire.Handshake, error) {
+	c := cfg.withDefaults()
+	var theirs wire.Handshake
+	err := shake(ctx, nc, c.HandshakeTimeout, func() (err error) {
+		theirs, err = readHandshake(nc, func(h metainfo.Hash) error {
+			if !known(h) {
+				return fmt.Errorf("%w: %v", ErrUnknownTorrent, h)
+			}
+			return c.sendHandshake(nc, h)
+		})
+		return err
+	})
+	if err != nil {
+		return nil, theirs, err
+	}
+	return newConn(nc, c, theirs), theirs, nil
+}
+
+// shake runs f with one deadline for all of it and closes nc when f fails.
+func shake(ctx context.Context, nc net.Conn, limit time.Duration, f func() error) error {
+	nc.SetDeadline(time.Now().Add(limit))
+	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+	err := f()
+	if !stop() && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = nc.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		nc.Close()
+		return fmt.Errorf("handshake with %v: %w", nc.RemoteAddr(), err)
+	}
+	return nil
+}
+
+func (c *Config) sendHandshake(nc net.Conn, ih metainfo.Hash) error {
+	h := wire.Handshake{InfoHash: ih, PeerID: c.PeerID}
+	h.Reserved = h.Reserved.WithExtended().WithFast()
+	if c.DHT {
+		h.Reserved = h.Reserved.WithDHT()
+	}
+	_, err := nc.Write(wire.AppendHandshake(make([]byte, 0, wire.HandshakeLen), &h))
+	return err
+}
+
+// readHandshake reads exactly one handshake, looks at every byte as soon as
+// it is there, and calls check once, with the info hash, before the peer id is waited for:
+// some remotes send it only after ours.
+func readHandshake(nc net.Conn, check func(metainfo.Hash) error) (wire.Handshake, error) {
+	var buf [wire.HandshakeLen]byte
+	checked := false
+	for n := 0; n < len(buf); {
+		m, err := nc.Read(buf[n:])
+		n += m
+		if err != nil && n < len(buf) {
+			return wire.Handshake{}, fmt.Errorf("after %d bytes: %w", n, err)
+		}
+		ih, ok, err := wire.CheckHandshake(buf[:n])
+		if err == nil && ok && !checked {
+			checked = true
+			err = check(ih)
+		}
+		if err != nil {
+			return wire.Handshake{}, err
+		}
+	}
+	return wire.ParseHandshake(buf[:])
+}

@@ -1,0 +1,102 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"shoal/peer/wire"
+)
+
+const (
+	// lull is the silence after which buffers made for speed are given back.
+	lull = 2 * time.Second
+	// smallBuffer is what an idle connection may keep for each direction, in bytes.
+	smallBuffer = 4 << 10
+	// idleBurst and one a second is how many keep-alives and unknown frames we
+	// listen to between two messages.
+	idleBurst = 64
+)
+
+// reader is the reading half of a Conn; it lives on Run's goroutine.
+type reader struct {
+	c  *Conn
+	h  Handler
+	rd *wire.Reader
+
+	scratch  []wire.Message // empty between batches
+	lastByte time.Time
+	lastMsg  time.Time
+}
+
+func (r *reader) run() error {
+	defer r.rd.Close()
+	now := time.Now()
+	r.lastByte, r.lastMsg = now, now
+	for {
+		until := r.lastByte.Add(r.c.cfg.IdleTimeout)
+		fat := r.rd.Buffered() > smallBuffer || cap(r.scratch) > 16
+		if fat {
+			until = now.Add(min(lull, until.Sub(now)))
+		}
+		if err := r.c.nc.SetReadDeadline(until); err != nil {
+			return err
+		}
+		var err error
+		r.scratch, err = r.rd.ReadBatch(r.scratch[:0])
+		now = time.Now()
+		if len(r.scratch) > 0 {
+			r.lastMsg = now
+			r.deliver()
+			now = time.Now()
+		}
+		switch {
+		case err == nil:
+			r.lastByte = now
+			err = r.checkQuiet(now)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			r.rd.Shrink()
+			r.scratch = nil
+			err = nil
+			if now.Sub(r.lastByte) >= r.c.cfg.IdleTimeout {
+				err = fmt.Errorf("%w: nothing came for %v", ErrIdle, r.c.cfg.IdleTimeout)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// deliver hands the batch over in a slice of its own.
+func (r *reader) deliver() {
+	for i := range r.scratch {
+		switch r.scratch[i].Kind {
+		case wire.Interested:
+			r.c.theyWant.Store(true)
+		case wire.NotInterested:
+			r.c.theyWant.Store(false)
+		}
+	}
+	batch := slices.Clone(r.scratch)
+	clear(r.scratch)
+	r.h.Messages(batch)
+}
+
+// checkQuiet looks after remotes that send, but nothing that counts.
+func (r *reader) checkQuiet(now time.Time) error {
+	n := r.rd.Idle()
+	if n == 0 {
+		return nil
+	}
+	quiet := now.Sub(r.lastMsg)
+	if n > idleBurst+int(quiet/time.Second) {
+		return fmt.Errorf("%w: %d keep-alives or unknown messages in %v", wire.ErrProtocol, n, quiet)
+	}
+	if quiet >= r.c.cfg.QuietTimeout && !r.c.weWant.Load() && !r.c.theyWant.Load() {
+		return fmt.Errorf("%w: nobody was interested for %v", ErrIdle, r.c.cfg.QuietTimeout)
+	}
+	return nil
+}

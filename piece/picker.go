@@ -1,0 +1,258 @@
+package piece
+
+import "shoal/metainfo"
+
+// endgameDepth is how many blocks may be asked of a peer while it is given
+// twins, blocks that others are asked for too: enough to use the round trip,
+// few enough not to fetch the rest of the torrent twice.
+const endgameDepth = 4
+
+// Query asks for blocks to request from one peer.
+type Query struct {
+	// Peer is who will be asked.
+	Peer PeerID
+	// Has are the pieces it has.
+	Has *metainfo.Bitfield
+	// N is how many blocks are wanted at most.
+	N int
+	// Only restricts the answer to some pieces, for a peer that chokes us but
+	// allows those (BEP 6); nil allows all. It must be cheap.
+	Only func(i int) bool
+	// Slow marks a peer that failed to deliver in time: it opens no piece
+	// that others have, is asked no second time for a block that it failed at while others have it,
+	// and gets no twins.
+	Slow bool
+	// Open is asked before a piece is opened whether the budget has room for
+	// that many bytes, and takes them if so. nil always agrees.
+	Open func(bytes int64) bool
+}
+
+// Pick appends up to q.N blocks to ask of q.Peer to dst and notes them as asked. The order is:
+//
+//   - pieces that came wrong, which are fetched from one peer alone (see Spoiled);
+//   - pieces that only this peer has, open ones before new ones;
+//   - open pieces, those nearest to completion ahead;
+//   - new pieces: at random until Options.RandomFirst are verified, then the rarest;
+//   - when all that connected peers could give is asked (end game), the blocks with
+//     the fewest askers that were asked the longest ago, of a second and third peer.
+//
+// A piece is opened only if q.Open agrees; once it refuses there is nothing but blocks of open pieces.
+func (m *Manager) Pick(dst []metainfo.Block, q Query) []metainfo.Block {
+	if _, ok := m.peers[q.Peer]; !ok || q.N <= 0 || q.Has == nil {
+		return dst
+	}
+	end := len(dst) + q.N
+	dst, room := m.pickTrials(dst, end, &q, false)
+	dst = m.pickReady(dst, end, &q, onlySole)
+	if room && !m.fresh() {
+		dst, room = m.pickSole(dst, end, &q)
+	}
+	dst = m.pickReady(dst, end, &q, notTaken)
+	if room {
+		dst, room = m.pickNew(dst, end, &q)
+	}
+	if !q.Slow {
+		dst = m.pickReady(dst, end, &q, anyPiece)
+	}
+	if room && len(dst) < end {
+		dst, room = m.pickTrials(dst, end, &q, true)
+	}
+	if room && len(dst) < end && !q.Slow && m.Endgame() {
+		dst = m.pickTwins(dst, end, &q)
+	}
+	return dst
+}
+
+// fresh reports whether we have so little that any piece is as good as another.
+func (m *Manager) fresh() bool { return m.have.Count() < m.opt.RandomFirst }
+
+// Endgame reports whether every block that connected peers could give is asked, except those of pieces
+// that are fetched from one peer alone.
+func (m *Manager) Endgame() bool {
+	if m.lacking == 0 || m.order.reachable() > 0 {
+		return false
+	}
+	for _, p := range m.shelf.ready {
+		if m.order.peers(p.index) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// may reports whether the peer of q can be asked for piece i.
+func (q *Query) may(i int) bool { return q.Has.Has(i) && (q.Only == nil || q.Only(i)) }
+
+// scope says which open pieces pickReady may use.
+type scope uint8
+
+const (
+	onlySole scope = iota // those that no other peer has
+	notTaken              // those that are not left to another peer
+	anyPiece
+)
+
+// pickReady asks for free blocks of open pieces.
+func (m *Manager) pickReady(dst []metainfo.Block, end int, q *Query, s scope) []metainfo.Block {
+	for len(dst) < end {
+		var best *openPiece
+		for _, p := range m.shelf.ready {
+			if s == onlySole && m.order.peers(p.index) > 1 || s != anyPiece && !m.openTo(p, q.Peer) {
+				continue
+			}
+			if (best == nil || m.sooner(p, best)) && m.pickable(p, q) {
+				best = p
+			}
+		}
+		if best == nil {
+			break
+		}
+		if best.solo != q.Peer {
+			best.solo = nobody
+		}
+		dst = m.pickFree(dst, end, best, q)
+	}
+	return dst
+}
+
+// openTo reports whether p is not left to another peer than this one. A peer that is asked for nothing at all has
+// stopped serving us, and loses what was left to it.
+func (m *Manager) openTo(p *openPiece, peer PeerID) bool {
+	return p.solo == nobody || p.solo == peer || m.peers[p.solo] == 0
+}
+
+// sooner says whether p is to be finished before o: it lacks fewer blocks, or is rarer, or older.
+func (m *Manager) sooner(p, o *openPiece) bool {
+	lack, other := len(p.slots)-p.here(), len(o.slots)-o.here()
+	if lack != other {
+		return lack < other
+	}
+	if a, b := m.order.peers(p.index), m.order.peers(o.index); a != b {
+		return a < b
+	}
+	return int32(p.seq-o.seq) < 0 // by difference, so that the counter may wrap
+}
+
+// pickable reports whether pickFree would find a block of p.
+func (m *Manager) pickable(p *openPiece, q *Query) bool {
+	if !q.may(p.index) || m.window(p) == 0 {
+		return false
+	}
+	if !m.shuns(p, q) {
+		return p.count[slotFree] > 0
+	}
+	for k := range p.slots {
+		if s := &p.slots[k]; s.state == slotFree && s.find(q.Peer) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// shuns says that blocks of p which the peer failed at are left to others.
+func (m *Manager) shuns(p *openPiece, q *Query) bool { return q.Slow && m.order.peers(p.index) > 1 }
+
+// window returns how many more blocks of p may be asked for: all, but of a piece that
+// is written block by block only so many that those asked and on their way to the disk fit into its Cost.
+func (m *Manager) window(p *openPiece) int {
+	if !p.direct {
+		return p.count[slotFree]
+	}
+	return max(0, max(1, int(m.opt.InMemory/metainfo.BlockSize))-p.count[slotAsked]-p.count[slotWriting])
+}
+
+// pickFree asks for free blocks of p, in order.
+func (m *Manager) pickFree(dst []metainfo.Block, end int, p *openPiece, q *Query) []metainfo.Block {
+	end = min(end, len(dst)+m.window(p))
+	shun := m.shuns(p, q)
+	for p.next < len(p.slots) && p.slots[p.next].state != slotFree {
+		p.next++
+	}
+	for k := p.next; k < len(p.slots) && len(dst) < end; k++ {
+		s := &p.slots[k]
+		if s.state != slotFree || shun && s.find(q.Peer) >= 0 {
+			continue
+		}
+		dst = append(dst, m.ask(p, k, q.Peer))
+	}
+	m.shelf.settle(p)
+	return dst
+}
+
+// pickSole opens pieces that only this peer has. They go before blocks that others could give, so that
+// a lone seed spends little on what the swarm has already. It reports false when memory was refused.
+func (m *Manager) pickSole(dst []metainfo.Block, end int, q *Query) ([]metainfo.Block, bool) {
+	for len(dst) < end {
+		i := m.order.chooseSole(&filter{has: q.Has, only: q.Only})
+		if i < 0 {
+			return dst, true
+		}
+		var room bool
+		if dst, room = m.pickOpened(dst, end, i, q); !room {
+			return dst, false
+		}
+	}
+	return dst, true
+}
+
+// pickNew opens pieces, random or rarest ones. It reports false when memory was refused.
+func (m *Manager) pickNew(dst []metainfo.Block, end int, q *Query) ([]metainfo.Block, bool) {
+	f := filter{has: q.Has, only: q.Only, sole: q.Slow}
+	for len(dst) < end {
+		i := m.order.choose(&f, m.fresh())
+		if i < 0 {
+			return dst, true
+		}
+		var room bool
+		if dst, room = m.pickOpened(dst, end, i, q); !room {
+			return dst, false
+		}
+	}
+	return dst, true
+}
+
+// pickOpened opens piece i and asks for blocks of it, or reports false when memory is refused. While a
+// piece is on trial there is a liar about, and each new piece is left to the peer that opens it, so
+// that one who lies again spoils nobody else's work and is proven at once.
+func (m *Manager) pickOpened(dst []metainfo.Block, end, i int, q *Query) ([]metainfo.Block, bool) {
+	if q.Open != nil && !q.Open(m.Cost(i)) {
+		return dst, false
+	}
+	p := m.openUp(i)
+	if len(m.trials.list) > 0 {
+		p.solo = q.Peer
+	}
+	return m.pickFree(dst, end, p, q), true
+}
+
+// pickTwins asks for blocks that others are asked for, those with the fewest askers and the longest wait first.
+func (m *Manager) pickTwins(dst []metainfo.Block, end int, q *Query) []metainfo.Block {
+	for len(dst) < end && m.peers[q.Peer] < endgameDepth {
+		var from *openPiece
+		best, bestAskers := -1, maxAskers
+		for _, p := range m.shelf.all {
+			if p.count[slotAsked] == 0 || p.trial != nil || !q.may(p.index) {
+				continue
+			}
+			for k := range p.slots {
+				s := &p.slots[k]
+				if s.state != slotAsked {
+					continue
+				}
+				if e := s.find(q.Peer); e >= 0 && s.live&(1<<e) != 0 {
+					continue
+				}
+				// Turns are compared by difference, so that the counter may wrap.
+				n := s.askers()
+				if n < bestAskers || n == bestAskers && best >= 0 && int32(s.turn-from.slots[best].turn) < 0 {
+					from, best, bestAskers = p, k, n
+				}
+			}
+		}
+		if best < 0 {
+			break
+		}
+		dst = append(dst, m.ask(from, best, q.Peer))
+	}
+	return dst
+}

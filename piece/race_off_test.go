@@ -1,0 +1,5 @@
+//go:build !race
+
+package piece_test
+
+const raceEnabled = false

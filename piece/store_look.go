@@ -1,0 +1,201 @@
+package piece
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+
+	"shoal/internal/fsys"
+)
+
+// FileStat is what Stat found of one file.
+type FileStat struct {
+	// Stored is false for pad files and symlinks, which are never on disk.
+	Stored bool
+	// Exists says that there is an entry; look at Mode for what it is.
+	Exists bool
+	fsys.Stat
+	// Err is why nothing could be found out; nil when the file is just not there.
+	Err error
+}
+
+// Stat looks at every file of the torrent, in torrent order. It opens and changes nothing.
+func (s *Store) Stat() []FileStat {
+	out := make([]FileStat, len(s.state))
+	for i := range out {
+		if !s.stored(i) {
+			continue
+		}
+		out[i].Stored = true
+		st, err := s.root.Lstat(s.info.Files()[i].Path)
+		switch {
+		case err == nil:
+			out[i].Exists, out[i].Stat = true, st
+		case !errors.Is(err, fs.ErrNotExist):
+			out[i].Err = s.fileError("look at", i, err)
+		}
+	}
+	return out
+}
+
+// Inspect looks at the folder and at every file that is open, to be called about
+// once a second while the torrent is active. It returns a FileError when the
+// folder was moved or unmounted, or a file was deleted, replaced, cut, made read-only or written to by
+// somebody else (ErrMoved of fsys, ErrDeleted, ErrReplaced, ErrCut, ErrReadOnly, ErrChanged). Such a
+// file is closed, and reading or writing it fails the same way until Reset.
+// Files that are not open are looked at when they are opened next.
+func (s *Store) Inspect() error {
+	if err := s.root.Check(); err != nil {
+		return s.pathError("look at", ".", -1, err)
+	}
+	var first error
+	for i := range s.state {
+		h := s.state[i].h.Load()
+		if h == nil {
+			continue
+		}
+		if err := s.inspect(i); err != nil {
+			s.spoil(i, err)
+			s.files.forget(h)
+			s.drop(h)
+			if first == nil {
+				first = s.fileError("look at", i, err)
+			}
+		}
+	}
+	return first
+}
+
+func (s *Store) inspect(i int) error {
+	st := &s.state[i]
+	was := s.glance(i)
+
+	now, err := s.root.Lstat(s.info.Files()[i].Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrDeleted
+	}
+	if err != nil {
+		return err
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !st.seen {
+		return nil // Reset came between
+	}
+	quiet := was.stillQuiet(st)
+	if now.Inode != st.stat.Inode {
+		return ErrReplaced
+	}
+	if h := st.h.Load(); h != nil && h.writable && st.stat.Mode&0o222 != 0 && now.Mode&0o222 == 0 {
+		return ErrReadOnly
+	}
+	if err := st.compare(now, was.extent, quiet && st.settled); err != nil {
+		return err
+	}
+	if quiet {
+		st.stat, st.settled = now, true
+	}
+	return nil
+}
+
+// spoil keeps a file from being opened until Reset.
+func (s *Store) spoil(i int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state[i].spoiled = err
+}
+
+// glance is what has to hold still while a file is looked at.
+type glance struct {
+	quiet  bool
+	gen    uint
+	extent int64
+}
+
+func (s *Store) glance(i int) glance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := &s.state[i]
+	return glance{quiet: st.quiet(), gen: st.gen, extent: st.extent}
+}
+
+// stillQuiet says that no write of ours has run since the glance. Store.mu is held.
+func (g glance) stillQuiet(st *fileState) bool { return g.quiet && st.quiet() && g.gen == st.gen }
+
+// compare says what somebody else did to the file since it was last looked at.
+// Times are compared only if they cannot be from a write of ours. The inode
+// is left to Inspect, because FAT gives a file that is not open a new number
+// at will. Store.mu is held.
+func (st *fileState) compare(now fsys.Stat, extent int64, settled bool) error {
+	switch {
+	case !now.Mode.IsRegular():
+		return ErrReplaced
+	case now.Size < extent:
+		return ErrCut
+	case settled && (now.Size != st.stat.Size || !now.MTime.Equal(st.stat.MTime) || !now.CTime.Equal(st.stat.CTime)):
+		return ErrChanged
+	}
+	return nil
+}
+
+// Reset forgets what was seen of the files, so that they are taken as they are
+// now and may be made anew. Call it before the torrent is checked again.
+func (s *Store) Reset() {
+	s.openMu.Lock()
+	defer s.openMu.Unlock()
+	s.dropAll()
+	clear(s.dirs)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.state {
+		st := &s.state[i]
+		st.seen, st.settled, st.spoiled, st.extent, st.stat = false, false, nil, 0, fsys.Stat{}
+	}
+}
+
+// HasData reports whether anything is stored where a piece belongs: false
+// when the piece lies wholly in holes, beyond the ends of files, or in
+// files that do not exist, so that it need not be hashed to know that it was never
+// written. (A piece of zeros in a file that somebody else made sparse is false too.) Where the
+// system does not tell holes from data, only the file's end counts. A piece of nothing but padding is true.
+func (s *Store) HasData(piece int) (bool, error) {
+	off, size := s.info.PieceOffset(piece), int64(s.info.PieceSize(piece))
+	for _, sp := range s.info.AppendSpans(nil, off, size) {
+		if !s.stored(sp.File) {
+			continue
+		}
+		h, err := s.use(sp.File, false)
+		if isAbsent(err) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		start, _, err := h.f.DataAt(sp.Offset)
+		h.release()
+		if err == nil && start < sp.Offset+sp.Length {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, s.fileError("look at", sp.File, err)
+		}
+	}
+	return s.padded(off, size), nil
+}
+
+// padded says whether the run touches nothing but pad files.
+func (s *Store) padded(off, size int64) bool {
+	for _, sp := range s.info.AppendSpans(nil, off, size) {
+		if s.stored(sp.File) {
+			return false
+		}
+	}
+	return true
+}
+
+// isAbsent says that bytes cannot be read because they were never stored, which
+// is an answer and not a failure.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF)
+}

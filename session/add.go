@@ -1,0 +1,248 @@
+package session
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"shoal/internal/fsys"
+	"shoal/metainfo"
+	"shoal/piece"
+	"shoal/session/state"
+)
+
+// Add is one torrent to work on.
+type Add struct {
+	// Torrent must have a downloadable Info.
+	Torrent *metainfo.Torrent
+	// Folder is where the content belongs. The session closes it when the
+	// torrent is removed or the session ends, also when Add fails.
+	Folder fsys.FS
+	// Peers are addresses that the user typed, host:port.
+	Peers []string
+	// Overwrite allows files with other content to be replaced.
+	Overwrite bool
+	// Seed says that all data must be there: nothing is created or written, and
+	// the torrent fails with ErrIncomplete when anything is missing or wrong.
+	Seed bool
+	// Trust takes the data as verified without hashing; used with Seed for
+	// content that was hashed a moment ago.
+	Trust bool
+	// Preallocate reserves the disk space at once instead of growing sparse files.
+	Preallocate bool
+}
+
+// Add starts to work on a torrent. It returns when the torrent is visible in
+// Torrents; hashing of what is there already goes on in the background, and what it finds (ErrExists,
+// ErrIncomplete) comes out of Wait. ErrLocked, ErrDuplicate, ErrNoSpace, ErrStopped come at once.
+func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
+	t := &torrent{
+		s: s, id: a.Torrent.ID, info: a.Torrent.Info, add: a,
+		ended: make(chan struct{}), news: make(chan struct{}),
+	}
+	defer func() {
+		if err != nil {
+			t.release()
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return t.id, err
+	}
+	if t.info == nil {
+		return t.id, fmt.Errorf("%v: %w: no info dictionary", t.id, metainfo.ErrInvalid)
+	}
+	if err := t.info.Downloadable(); err != nil {
+		return t.id, err
+	}
+	if err := t.takeLock(); err != nil {
+		return t.id, err
+	}
+	t.store = piece.NewStore(a.Folder, t.info, s.files)
+	if err := t.open(); err != nil {
+		return t.id, errors.Join(err, t.store.Close())
+	}
+	t.ctx, t.cancel = context.WithCancel(s.ctx)
+	err = s.start(func() error { return s.reg.add(t) }, t.run)
+	if err != nil {
+		t.cancel()
+		err = errors.Join(err, t.store.Close())
+	}
+	return t.id, err
+}
+
+// Suffixes of a torrent's files in the state folder.
+const (
+	recordSuffix = ".resume"
+	lockSuffix   = ".lock"
+)
+
+// fileName is how a torrent's files in the state folder begin: one torrent may be
+// at work in several folders.
+func fileName(id metainfo.ID, dir string) string {
+	sum := sha1.Sum([]byte(dir))
+	return id.String() + "-" + hex.EncodeToString(sum[:6])
+}
+
+// takeLock claims the torrent in its folder for this process.
+func (t *torrent) takeLock() error {
+	t.name = fileName(t.id, t.add.Folder.Path())
+	if t.s.cfg.State == nil {
+		return nil
+	}
+	l, err := t.s.cfg.State.Lock(t.name + lockSuffix)
+	if errors.Is(err, fsys.ErrLocked) {
+		return fmt.Errorf("%s in %s: %w; stop the other one first", t.info.Name(), t.add.Folder.Path(), ErrLocked)
+	}
+	if err != nil {
+		// A state folder that cannot be written costs memory, not the download.
+		t.s.log.Warn("cannot lock; nothing will be remembered of this torrent", "torrent", t.id, "err", err)
+		return nil
+	}
+	t.lock = l
+	return nil
+}
+
+// remembers reports whether the torrent has a record on disk: only who holds the lock
+// may write it.
+func (t *torrent) remembers() bool { return t.lock != nil }
+
+// opening is what was found when a torrent was added.
+type opening struct {
+	state.Decision
+	foreign bool   // files are there without a record of ours
+	first   string // the first of them
+}
+
+// open reads the record, looks at the files and decides what to trust and what
+// to hash.
+func (t *torrent) open() error {
+	var rec *state.Record
+	if t.remembers() {
+		var notes []error
+		rec, notes = state.Load(t.s.cfg.State, t.name+recordSuffix, t.id, t.info.NumPieces(), len(t.info.Files()))
+		for _, n := range notes {
+			t.s.log.Warn("resume record", "torrent", t.id, "err", n)
+		}
+	}
+	stats := t.store.Stat()
+	files, err := recordFiles(stats, t.add.Folder.Path())
+	if err != nil {
+		return err
+	}
+	t.record = newRecorder(t, rec)
+	if t.add.Seed {
+		return t.openSeed(rec, files)
+	}
+	for i, f := range files {
+		if rec == nil && f.Exists && f.Size > 0 && t.info.Files()[i].Length > 0 {
+			t.opened.foreign, t.opened.first = true, t.info.Files()[i].Path
+			break
+		}
+	}
+	t.opened.Decision = state.Decide(rec, t.s.cfg.BootID, t.info, files, t.mayHold(files))
+	return t.checkSpace(files)
+}
+
+// openSeed demands every file in its full size; what the record does not vouch
+// for is hashed.
+func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
+	for i, f := range t.info.Files() {
+		if f.Pad || f.Symlink {
+			continue
+		}
+		if !files[i].Exists || files[i].Size != f.Length {
+			return fmt.Errorf("%s in %s is not there in full (%d of %d bytes): %w",
+				f.Path, t.add.Folder.Path(), files[i].Size, f.Length, ErrIncomplete)
+		}
+	}
+	d := state.Decide(rec, t.s.cfg.BootID, t.info, files, func(int) bool { return false })
+	d.Check = metainfo.NewBitfield(t.info.NumPieces())
+	for i := range t.info.NumPieces() {
+		if t.add.Trust {
+			d.Trust.Set(i)
+		} else if !d.Trust.Has(i) {
+			d.Check.Set(i)
+		}
+	}
+	t.opened.Decision = d
+	return nil
+}
+
+// mayHold returns the question whether piece i may be on disk: some byte of it
+// is stored, or it lies in a hole and consists of zeros.
+func (t *torrent) mayHold(files []state.File) func(i int) bool {
+	var zeros metainfo.Hash // of a full piece
+	var spans []metainfo.Span
+	return func(i int) bool {
+		if stored, err := t.store.HasData(i); stored || err != nil {
+			return true // the check will say what is wrong
+		}
+		if zeros == (metainfo.Hash{}) {
+			zeros = zeroHash(t.info.PieceLength())
+		}
+		if t.info.PieceHash(i) != zeros {
+			return false
+		}
+		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
+		for _, s := range spans {
+			if !t.info.Files()[s.File].Pad && s.Offset+s.Length > files[s.File].Size {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func zeroHash(n int64) metainfo.Hash {
+	h := sha1.New()
+	buf := make([]byte, 64<<10)
+	for ; n > 0; n -= int64(len(buf)) {
+		h.Write(buf[:min(n, int64(len(buf)))])
+	}
+	return metainfo.Hash(h.Sum(nil))
+}
+
+// checkSpace compares what is missing with what is free.
+func (t *torrent) checkSpace(files []state.File) error {
+	var need int64
+	var spans []metainfo.Span
+	for i := range t.info.NumPieces() {
+		if t.opened.Trust.Has(i) || t.opened.Check.Has(i) {
+			continue
+		}
+		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
+		for _, s := range spans {
+			f := &t.info.Files()[s.File]
+			preallocated := t.add.Preallocate && files[s.File].Size >= f.Length
+			if !f.Pad && !preallocated {
+				need += s.Length
+			}
+		}
+	}
+	free, err := t.add.Folder.Free()
+	if err != nil {
+		t.s.log.Debug("free space is unknown", "dir", t.add.Folder.Path(), "err", err)
+		return nil
+	}
+	if need > free {
+		return fmt.Errorf("%s needs %d bytes more in %s, but %d are free: %w",
+			t.info.Name(), need, t.add.Folder.Path(), free, ErrNoSpace)
+	}
+	return nil
+}
+
+// recordFiles turns what the store saw into what a record holds.
+func recordFiles(stats []piece.FileStat, dir string) ([]state.File, error) {
+	files := make([]state.File, len(stats))
+	for i, st := range stats {
+		if st.Err != nil {
+			return nil, fmt.Errorf("look at the files in %s: %w", dir, st.Err)
+		}
+		if st.Stored && st.Exists {
+			files[i] = state.File{Exists: true, Size: st.Size, MTime: st.MTime, CTime: st.CTime, Inode: st.Inode}
+		}
+	}
+	return files, nil
+}

@@ -1,0 +1,209 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"shoal/metainfo"
+	"shoal/session/state"
+	"shoal/status"
+)
+
+// Wait returns nil when everything wanted of the torrent is verified and
+// written, and an error when the torrent failed, was removed, or ctx or the session ended first.
+func (s *Session) Wait(ctx context.Context, id metainfo.ID) error {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return err
+	}
+	for {
+		complete, err, news := t.look()
+		if err != nil {
+			return err
+		}
+		if complete {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-t.ctx.Done():
+			return fmt.Errorf("%s: %w", t.info.Name(), ErrStopped)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Torrents implements status.Backend: sorted by the time they were added.
+func (s *Session) Torrents(ctx context.Context) ([]status.Torrent, error) {
+	var out []status.Torrent
+	for _, t := range s.reg.all() {
+		out = append(out, t.snapshot())
+	}
+	return out, ctx.Err()
+}
+
+// snapshot returns the summary of a torrent in every phase of its life.
+func (t *torrent) snapshot() status.Torrent {
+	rec := t.record.get()
+	var out status.Torrent
+	if sw := t.running(); sw != nil {
+		out = *sw.Snapshot()
+	} else {
+		out = status.Torrent{
+			ID: t.id, Name: t.info.Name(), Phase: status.Checking,
+			Size: t.info.Payload(), Wanted: t.info.Payload(), Private: t.info.Private(),
+			Pieces: t.info.NumPieces(), PieceLength: int(t.info.PieceLength()),
+			DownTotal: rec.DownTotal, UpTotal: rec.UpTotal, ETA: -1,
+		}
+		for i := range t.info.NumPieces() {
+			if t.opened.Trust.Has(i) {
+				out.PiecesHave++
+				out.Have += int64(t.info.PieceSize(i))
+			}
+		}
+		out.Have = min(out.Have, out.Size) // pieces also hold padding
+		if n := t.opened.Check.Count(); n > 0 {
+			out.Checked = float64(t.checked.Load()) / float64(n)
+		}
+	}
+	if _, err, _ := t.look(); err != nil {
+		out.Phase, out.Err = status.Failed, err.Error()
+	}
+	out.Dir, out.Added, out.Finished = t.add.Folder.Path(), rec.Added, rec.Finished
+	return out
+}
+
+// Files implements status.Backend.
+func (s *Session) Files(ctx context.Context, id metainfo.ID) ([]status.File, error) {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return nil, err
+	}
+	have := t.opened.Trust
+	if sw := t.running(); sw != nil {
+		have = sw.Have()
+	}
+	var out []status.File
+	for _, f := range t.info.Files() {
+		if f.Pad {
+			continue
+		}
+		sf := status.File{Path: f.Path, Length: f.Length, Wanted: true}
+		for off, end := f.Offset, f.Offset+f.Length; off < end; {
+			i := int(off / t.info.PieceLength())
+			next := min(t.info.PieceOffset(i)+int64(t.info.PieceSize(i)), end)
+			if have.Has(i) {
+				sf.Have += next - off
+			}
+			off = next
+		}
+		out = append(out, sf)
+	}
+	return out, ctx.Err()
+}
+
+// Peers implements status.Backend.
+func (s *Session) Peers(ctx context.Context, id metainfo.ID) ([]status.Peer, error) {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return nil, err
+	}
+	sw := t.running()
+	if sw == nil {
+		return nil, nil
+	}
+	return sw.Peers(ctx)
+}
+
+// Trackers implements status.Backend.
+func (s *Session) Trackers(ctx context.Context, id metainfo.ID) ([]status.Tracker, error) {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return nil, err
+	}
+	return s.announce.states(t), ctx.Err()
+}
+
+// Stats implements status.Backend.
+func (s *Session) Stats(ctx context.Context) (status.Stats, error) {
+	out := status.Stats{Listen: s.Addrs(), PieceMemory: s.deal.memoryUsed()}
+	for _, t := range s.reg.all() {
+		snap := t.snapshot()
+		out.Torrents++
+		out.Down += snap.Down
+		out.Up += snap.Up
+		out.DownTotal += snap.DownTotal
+		out.UpTotal += snap.UpTotal
+		out.Peers += snap.Peers
+	}
+	return out, ctx.Err()
+}
+
+// Pause implements status.Backend.
+func (s *Session) Pause(ctx context.Context, id metainfo.ID) error {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return err
+	}
+	sw := t.running()
+	if sw == nil {
+		return fmt.Errorf("%s is being checked and cannot be paused yet", t.info.Name())
+	}
+	if err := sw.Pause(ctx); err != nil {
+		return err
+	}
+	s.announce.remove(t)
+	return nil
+}
+
+// Resume implements status.Backend. It also starts a torrent again that failed.
+func (s *Session) Resume(ctx context.Context, id metainfo.ID) error {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return err
+	}
+	sw := t.running()
+	if sw == nil {
+		return fmt.Errorf("%s cannot be resumed, it must be added again", t.info.Name())
+	}
+	t.set(func() { t.err = nil })
+	if err := sw.Resume(ctx); err != nil {
+		return err
+	}
+	s.announce.add(t)
+	return nil
+}
+
+// Remove implements status.Backend. Files stay; the resume record goes.
+func (s *Session) Remove(ctx context.Context, id metainfo.ID) error {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return err
+	}
+	t.removed.Store(true)
+	s.reg.remove(t)
+	// While the session ends the trackers are told anyway.
+	_ = s.start(func() error { return nil }, func() { s.announce.remove(t) })
+	t.cancel()
+	select {
+	case <-t.ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// forget deletes the record of a removed torrent; its lock is still held.
+func (t *torrent) forget() {
+	if !t.remembers() {
+		return
+	}
+	if err := state.Remove(t.s.cfg.State, t.name+recordSuffix); err != nil {
+		t.s.log.Warn("resume record not removed", "torrent", t.id, "err", err)
+	}
+}
+
+// BootID returns a name for this start of the machine for Config.BootID, ""
+// where the system has none.
+func BootID() string { return bootID() }

@@ -1,0 +1,65 @@
+package budget
+
+// Memory deals room for open pieces. A torrent that holds nothing is always
+// granted, so that every torrent can make progress whatever the others hold;
+// the total may therefore pass the limit by one piece a torrent.
+type Memory struct {
+	limit, used int64
+	holders     []holder
+}
+
+type holder struct {
+	key   Key
+	bytes int64
+}
+
+// NewMemory returns a dealer of limit bytes.
+func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
+
+// Used returns the bytes held.
+func (m *Memory) Used() int64 { return m.used }
+
+// Reserve takes n bytes for a torrent and reports whether it was granted.
+func (m *Memory) Reserve(k Key, n int64) bool {
+	h := m.find(k)
+	if h >= 0 && m.used+n > m.limit {
+		return false
+	}
+	if h < 0 {
+		m.holders = append(m.holders, holder{key: k})
+		h = len(m.holders) - 1
+	}
+	m.holders[h].bytes += n
+	m.used += n
+	return true
+}
+
+// Release gives n bytes back, at most what the torrent holds.
+func (m *Memory) Release(k Key, n int64) {
+	h := m.find(k)
+	if h < 0 {
+		return
+	}
+	n = min(n, m.holders[h].bytes)
+	m.holders[h].bytes -= n
+	m.used -= n
+	if m.holders[h].bytes == 0 {
+		m.holders = append(m.holders[:h], m.holders[h+1:]...)
+	}
+}
+
+// Drop gives back all that a torrent holds, when it ends.
+func (m *Memory) Drop(k Key) {
+	if h := m.find(k); h >= 0 {
+		m.Release(k, m.holders[h].bytes)
+	}
+}
+
+func (m *Memory) find(k Key) int {
+	for i := range m.holders {
+		if m.holders[i].key == k {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,50 @@
+package session
+
+import (
+	"log/slog"
+	"time"
+
+	"shoal/internal/fsys"
+	"shoal/session/budget"
+)
+
+// DefaultListen is where a session listens when Config.Listen is empty: the
+// port of BEP 3 on every address of the machine.
+const DefaultListen = ":6881"
+
+// Config is what a session needs from outside. The zero value of every field means
+// its default, so that Config{} is a working client that remembers nothing.
+type Config struct {
+	// Net is the network; nil means the machine's own, dialling from the host
+	// of Listen.
+	Net Net
+	// Wall tells the time of day for stored dates; nil means time.Now. Nothing
+	// is timed by it.
+	Wall func() time.Time
+	// Seed feeds every random choice that is not a secret; 0 draws one.
+	Seed uint64
+	// State is the folder of the resume records and locks; nil: nothing is
+	// remembered and nothing is locked. The session does not close it.
+	State fsys.FS
+	// Listen is host:port for peers, "" for DefaultListen. An empty host means IPv4
+	// and IPv6. Port 0 lets the system choose.
+	Listen string
+	// ListenExact says that the port was asked for by a person: when it is taken New fails with
+	// ErrPort. Otherwise the next free one of the 20 that follow is used.
+	ListenExact bool
+	// BootID names this start of the machine; "" means that pieces which were
+	// not synced are hashed again at the next start.
+	BootID string
+	// Client is how we introduce ourselves to peers, like "shoal 0.1".
+	Client string
+	// Limits are shared by all torrents of the session.
+	Limits budget.Limits
+	// MaxPeers is the number of connections one torrent may have; 0 means 100.
+	MaxPeers int
+	// OpenFiles is the number of payload files kept open; 0 means 128.
+	OpenFiles int
+	// Log gets what a person may want to read later; nil discards it.
+	Log *slog.Logger
+	// NoTrackers switches all announces off.
+	NoTrackers bool
+}

@@ -1,0 +1,196 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"shoal/peer"
+	"shoal/peer/wire"
+	"shoal/session/budget"
+	"shoal/swarm"
+)
+
+// dialTime bounds the connecting of one dial; the handshake has its own limit.
+const dialTime = 10 * time.Second
+
+// maxBanned bounds the list of banned addresses, maxSelf that of our own.
+const (
+	maxBanned = 10_000
+	maxSelf   = 256
+)
+
+// maxShaking is how many incoming handshakes may be under way; more are closed at once.
+const maxShaking = 100
+
+var errBanned = errors.New("address is banned")
+
+// dialer makes connections in the order that the budget decides and knows
+// whom not to connect to.
+type dialer struct {
+	s *Session
+
+	mu      sync.Mutex
+	budget  *budget.Dials
+	shaking int
+	self    map[netip.AddrPort]struct{} // addresses at which we met ourselves
+	banned  map[netip.Addr]struct{}     // of global scope only: others may be shared by many
+}
+
+func newDialer(s *Session) *dialer {
+	l := s.cfg.Limits
+	return &dialer{
+		s: s, budget: budget.NewDials(l.HalfOpen, l.Connections),
+		self: make(map[netip.AddrPort]struct{}), banned: make(map[netip.Addr]struct{}),
+	}
+}
+
+// want queues a dial for t. It never waits.
+func (d *dialer) want(t *torrent, addr netip.AddrPort) {
+	if err := d.refused(addr); err != nil {
+		t.running().DialFailed(addr, err)
+		return
+	}
+	d.mu.Lock()
+	d.budget.Want(budget.Target{Key: t.key, Addr: addr})
+	d.mu.Unlock()
+	d.pump()
+}
+
+// refused says why an address is not dialled, nil if it may be.
+func (d *dialer) refused(addr netip.AddrPort) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.self[addr]; ok {
+		return swarm.ErrSelf
+	}
+	if _, ok := d.banned[addr.Addr()]; ok {
+		return errBanned
+	}
+	return nil
+}
+
+// pump starts the dials that the budget allows. Whoever calls it runs under the session's
+// wait group, so that the group is not at zero when it grows.
+func (d *dialer) pump() {
+	for {
+		d.mu.Lock()
+		target, ok := d.budget.Next()
+		d.mu.Unlock()
+		if !ok {
+			return
+		}
+		t := d.s.reg.byKey(target.Key)
+		if t == nil || t.running() == nil {
+			d.dialed(false)
+			continue
+		}
+		d.s.wg.Go(func() { d.dial(t, target.Addr) })
+	}
+}
+
+func (d *dialer) dialed(ok bool) {
+	d.mu.Lock()
+	d.budget.Dialed(ok)
+	d.mu.Unlock()
+}
+
+// dial connects, shakes hands and serves the connection to its end.
+func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
+	conn, hs, err := d.connect(t.ctx, t, addr)
+	d.dialed(err == nil)
+	if err != nil {
+		t.running().DialFailed(addr, err)
+		d.pump()
+		return
+	}
+	d.pump() // the handshake is over, the next may begin
+	d.s.serve(t, conn, addr, hs, false)
+	d.closed()
+}
+
+func (d *dialer) connect(ctx context.Context, t *torrent, addr netip.AddrPort) (*peer.Conn, wire.Handshake, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	nc, err := d.s.cfg.Net.Dial(ctx, "tcp", addr.String())
+	cancel()
+	if err != nil {
+		return nil, wire.Handshake{}, err
+	}
+	conn, hs, err := peer.Dial(t.ctx, nc, d.s.peerConfig(), t.id.Wire())
+	if err != nil {
+		return nil, hs, err
+	}
+	return conn, hs, nil
+}
+
+// metSelf notes that addr is ours.
+func (d *dialer) metSelf(addr netip.AddrPort) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.self) < maxSelf {
+		d.self[addr] = struct{}{}
+	}
+}
+
+// ban keeps an address out that was proven to have lied. Addresses that are not global may
+// stand for a whole house; there only the swarm that was lied to acts.
+func (d *dialer) ban(a netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if scopeOf(a) == globalScope && len(d.banned) < maxBanned {
+		d.banned[a] = struct{}{}
+	}
+}
+
+// accept decides about an incoming connection; if it says yes, shook and closed follow.
+func (d *dialer) accept(a netip.Addr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.banned[a]; ok || d.shaking >= maxShaking || !d.budget.Accept() {
+		return false
+	}
+	d.shaking++
+	return true
+}
+
+// shook ends an incoming handshake, well or not.
+func (d *dialer) shook() {
+	d.mu.Lock()
+	d.shaking--
+	d.mu.Unlock()
+}
+
+// closed ends a connection and lets a waiting dial have its place.
+func (d *dialer) closed() {
+	d.mu.Lock()
+	d.budget.Closed()
+	d.mu.Unlock()
+	d.pump()
+}
+
+// drop forgets what a torrent wanted to dial.
+func (d *dialer) drop(k budget.Key) {
+	d.mu.Lock()
+	d.budget.Drop(k)
+	d.mu.Unlock()
+}
+
+// serve hands a connection to its swarm and runs it to its end.
+func (s *Session) serve(t *torrent, conn *peer.Conn, addr netip.AddrPort, hs wire.Handshake, incoming bool) {
+	if hs.PeerID == s.peerID {
+		if !incoming {
+			s.dial.metSelf(addr)
+			t.running().DialFailed(addr, swarm.ErrSelf)
+		}
+		conn.Close(swarm.ErrSelf)
+		return
+	}
+	sink := t.running().Attach(conn, swarm.Hello{
+		Addr: addr, PeerID: hs.PeerID, Incoming: incoming,
+		Fast: hs.Reserved.Fast(), Extended: hs.Reserved.Extended(), DHT: hs.Reserved.DHT(),
+	})
+	err := conn.Run(t.ctx, sink, &source{t: t})
+	s.log.Debug("connection ended", "torrent", t.id, "addr", addr, "err", err)
+}

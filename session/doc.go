@@ -1,0 +1,18 @@
+// Package session owns what all torrents of this process share: listeners and
+// handshakes, dials, disk workers and open files, the announce scheduler, the
+// dealing of limits, resume records and locks. A Session may be used by any
+// goroutine.
+//
+// Each torrent is one swarm with one loop; the session feeds it with
+// connections and addresses and answers its wishes through swarm.Host. Besides
+// two goroutines a connection and one a handshake or announce under way there is a fixed
+// set: one accept loop a listener, the disk workers, the announcer, the dealer,
+// the record keeper and the inspector. Shared state lies in small structs with a mutex each,
+// which is never held across a wait:
+//
+//	registry   which torrents there are
+//	dialer     whose turn it is to connect, who is banned, who is ourselves
+//	dealer     bytes and piece memory (package budget decides)
+//	announcer  the schedules of all trackers (package tracker decides)
+//	keeper     which resume records are out of date (package state knows how to save)
+package session

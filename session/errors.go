@@ -1,0 +1,24 @@
+package session
+
+import "errors"
+
+// Reasons why Add, New or Wait fail; every error of the session that has one of these causes
+// wraps it.
+var (
+	// ErrLocked: another process holds this torrent in this folder.
+	ErrLocked = errors.New("locked by another process")
+	// ErrExists: a file is there already, and nothing in it belongs to the torrent.
+	ErrExists = errors.New("file exists with other content")
+	// ErrNoSpace: the disk cannot hold what is missing.
+	ErrNoSpace = errors.New("not enough free space")
+	// ErrPort: the port that was asked for is taken.
+	ErrPort = errors.New("port is taken")
+	// ErrDuplicate: the session has this torrent already.
+	ErrDuplicate = errors.New("torrent is already here")
+	// ErrUnknown: the session has no such torrent.
+	ErrUnknown = errors.New("no such torrent")
+	// ErrStopped: the session has ended or is ending.
+	ErrStopped = errors.New("session has stopped")
+	// ErrIncomplete: a seed was to be added, but pieces are missing or damaged.
+	ErrIncomplete = errors.New("data is incomplete")
+)

@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"shoal/metainfo"
+	"shoal/session/state"
+)
+
+// When records are saved: so long after the first change, or after so many
+// verified bytes, but not more often than saveLeast, and the disk is left alone for saveRest
+// times as long as the last round took. What a kill loses beyond that is found again
+// by hashing, as long as the machine stays up.
+const (
+	saveAfter = 5 * time.Second
+	saveBytes = 64 << 20
+	saveLeast = 2 * time.Second
+	saveRest  = 4
+	warnEvery = time.Minute // about a state folder that cannot be written
+)
+
+// keeper makes data durable and saves resume records, in the background.
+type keeper struct {
+	s    *Session
+	wake chan struct{} // holds one token when something is out of date
+
+	mu    sync.Mutex
+	dirty map[*torrent]struct{} // walked in registry order
+	bytes int64                 // verified since the last round
+	warn  time.Time             // no warning before
+}
+
+func newKeeper(s *Session) *keeper {
+	return &keeper{s: s, wake: make(chan struct{}, 1), dirty: make(map[*torrent]struct{})}
+}
+
+// changed notes that a record is out of date by so many verified bytes. It never waits.
+func (k *keeper) changed(t *torrent, bytes int64) {
+	k.mu.Lock()
+	k.dirty[t] = struct{}{}
+	before := k.bytes
+	k.bytes += bytes
+	first := len(k.dirty) == 1
+	full := before < saveBytes && k.bytes >= saveBytes
+	k.mu.Unlock()
+	if first || full {
+		poke(k.wake)
+	}
+}
+
+// run saves what is out of date until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	earliest := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.wake:
+		}
+		deadline := time.Now().Add(saveAfter)
+		for {
+			at := deadline
+			if k.full() {
+				at = earliest
+			}
+			if at.Before(earliest) {
+				at = earliest
+			}
+			wait := time.Until(at)
+			if wait <= 0 {
+				break
+			}
+			timer.Reset(wait)
+			select {
+			case <-ctx.Done():
+				return
+			case <-k.wake:
+			case <-timer.C:
+			}
+		}
+		begun := time.Now()
+		k.round(ctx)
+		earliest = time.Now().Add(max(saveLeast, saveRest*time.Since(begun)))
+	}
+}
+
+func (k *keeper) full() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.bytes >= saveBytes
+}
+
+// round saves all records that are out of date.
+func (k *keeper) round(ctx context.Context) {
+	k.mu.Lock()
+	dirty := k.dirty
+	k.dirty, k.bytes = make(map[*torrent]struct{}), 0
+	k.mu.Unlock()
+	for _, t := range k.s.reg.all() {
+		if _, ok := dirty[t]; !ok || ctx.Err() != nil {
+			continue
+		}
+		if err := k.save(ctx, t, false); err != nil && ctx.Err() == nil {
+			k.warning(t, err)
+			k.changed(t, 0)
+		}
+	}
+}
+
+// warning says at most once a minute that records are not saved.
+func (k *keeper) warning(t *torrent, err error) {
+	k.mu.Lock()
+	say := !time.Now().Before(k.warn)
+	if say {
+		k.warn = time.Now().Add(warnEvery)
+	}
+	k.mu.Unlock()
+	if say {
+		k.s.log.Warn("resume record not saved; after a kill the files must be checked again", "torrent", t.id, "err", err)
+	}
+}
+
+// save makes a torrent's data durable and then its record. When ctx ends
+// before the data is durable the record says so; that is no error. final is for
+// the last time: nothing is running, the files are closed, the record is marked clean.
+func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
+	r := t.record
+	select {
+	case r.busy <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.busy }()
+	sw := t.running()
+	if sw == nil {
+		return nil // nothing has changed yet
+	}
+	have, snap := sw.Have(), sw.Snapshot()
+	syncErr := t.store.Sync(ctx)
+	var closeErr error
+	if final {
+		closeErr = t.store.Close()
+	}
+	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
+	if err != nil {
+		files = nil // they will all look changed, and be hashed
+	}
+	r.update(func(rec *state.Record) {
+		rec.Have, rec.DownTotal, rec.UpTotal, rec.Clean = have, snap.DownTotal, snap.UpTotal, final
+		switch {
+		case syncErr == nil:
+			rec.Synced, rec.Doubt = have, without(&rec.Doubt, &have)
+		case ctx.Err() != nil:
+			rec.Synced = both(&rec.Synced, &have)
+		default:
+			doubt(rec, syncErr)
+			if !final {
+				t.distrust(sw, &rec.Doubt, syncErr)
+			}
+		}
+		setFiles(rec, t.info, files, final)
+	})
+	return errors.Join(closeErr, k.write(t))
+}
+
+// begin saves the record before the first byte is written, so that a kill from
+// now on is known as one, and our files as ours.
+func (k *keeper) begin(t *torrent, have metainfo.Bitfield) {
+	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
+	if err != nil {
+		files = nil
+	}
+	t.record.update(func(rec *state.Record) {
+		rec.Have, rec.Synced = have.Clone(), both(&rec.Synced, &have)
+		setFiles(rec, t.info, files, false)
+	})
+	if err := k.write(t); err != nil {
+		k.warning(t, err)
+	}
+}
+
+func (k *keeper) write(t *torrent) error {
+	if !t.remembers() {
+		return nil
+	}
+	return t.record.write(k.s.cfg.State, t.name+recordSuffix)
+}
+
+// Flush makes what was written durable and saves the resume records; it
+// gives up when ctx ends. `get` calls it for at most ten seconds when it is done.
+func (s *Session) Flush(ctx context.Context) error {
+	var errs []error
+	for _, t := range s.reg.all() {
+		errs = append(errs, s.keep.save(ctx, t, false))
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}

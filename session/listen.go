@@ -1,0 +1,161 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+
+	"shoal/metainfo"
+	"shoal/peer"
+)
+
+// nextPorts is how many ports after a taken one are tried.
+const nextPorts = 20
+
+// wsaAddrInUse is what Windows says; syscall has no portable name for it.
+const wsaAddrInUse = syscall.Errno(10048)
+
+// listen opens one listener a family on the same port.
+func (s *Session) listen() error {
+	host, p, err := net.SplitHostPort(s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen address %q is not host:port: %w", s.cfg.Listen, err)
+	}
+	port, err := strconv.ParseUint(p, 10, 16)
+	if err != nil {
+		return fmt.Errorf("listen address %q: the port must be a number from 0 to 65535", s.cfg.Listen)
+	}
+	first, last := int(port), min(int(port)+nextPorts, 65535)
+	if s.cfg.ListenExact || port == 0 {
+		last = first
+	}
+	for try := first; ; try++ {
+		err := s.listenOn(host, try)
+		switch {
+		case err == nil:
+			return nil
+		case !isInUse(err):
+			return fmt.Errorf("cannot listen on %s: %w", net.JoinHostPort(host, strconv.Itoa(try)), err)
+		case try >= last && last > first:
+			return fmt.Errorf("ports %d to %d: %w; choose another with --listen", first, last, ErrPort)
+		case try >= last:
+			return fmt.Errorf("port %d: %w: %w; choose another with --listen, or 0 for any", try, ErrPort, err)
+		}
+		s.log.Info("port is taken, trying the next", "port", try)
+	}
+}
+
+// listenOn opens the listeners for one port; on failure none stays open. One
+// family may be missing from the machine, but not both.
+func (s *Session) listenOn(host string, port int) error {
+	hosts := []string{"0.0.0.0", "::"}
+	if host != "" {
+		hosts = []string{host}
+	}
+	var missing error
+	for _, h := range hosts {
+		network := "tcp4"
+		if a, err := netip.ParseAddr(h); err != nil {
+			network = "tcp"
+		} else if a.Is6() && !a.Is4In6() {
+			network = "tcp6"
+		}
+		l, err := s.cfg.Net.Listen(s.ctx, network, net.JoinHostPort(h, strconv.Itoa(port)))
+		if err != nil {
+			if missing = errors.Join(missing, err); isInUse(err) {
+				s.closeListeners()
+				return err
+			}
+			continue
+		}
+		s.listeners = append(s.listeners, l)
+		a := addrOf(l.Addr())
+		s.addrs = append(s.addrs, a)
+		port = int(a.Port()) // the second family listens on the port that the system chose
+	}
+	if len(s.listeners) == 0 {
+		return missing
+	}
+	return nil
+}
+
+func (s *Session) closeListeners() {
+	for _, l := range s.listeners {
+		_ = l.Close() // nothing was accepted yet
+	}
+	s.listeners, s.addrs = nil, nil
+}
+
+func isInUse(err error) bool {
+	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaAddrInUse)
+}
+
+// addrOf turns a socket address into a plain one; the zero value when it is none.
+func addrOf(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// acceptLoop takes connections until the listener is closed.
+func (s *Session) acceptLoop(l net.Listener) {
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			s.incoming(nc)
+			continue
+		}
+		if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		// Out of file handles, most likely: the connections wait in the kernel meanwhile.
+		s.log.Warn("cannot accept a connection", "err", err)
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// incoming starts the handshake on an accepted connection, if there is room
+// for it.
+func (s *Session) incoming(nc net.Conn) {
+	addr := addrOf(nc.RemoteAddr())
+	if !s.dial.accept(addr.Addr()) {
+		_ = nc.Close() // not a word to whom we do not want
+		return
+	}
+	s.wg.Go(func() {
+		defer s.dial.closed()
+		conn, hs, err := peer.Accept(s.ctx, nc, s.peerConfig(), func(h metainfo.Hash) bool {
+			t := s.reg.find(h)
+			return t != nil && t.running() != nil
+		})
+		s.dial.shook()
+		if err != nil {
+			s.log.Debug("incoming handshake failed", "addr", addr, "err", err)
+			return
+		}
+		t := s.reg.find(hs.InfoHash)
+		if t == nil || t.running() == nil {
+			conn.Close(ErrStopped)
+			return
+		}
+		s.serve(t, conn, addr, hs, true)
+	})
+}
+
+func (s *Session) peerConfig() *peer.Config {
+	return &peer.Config{PeerID: s.peerID, Pool: &s.pool}
+}

@@ -1,0 +1,144 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"shoal/internal/fsys"
+	"shoal/metainfo"
+	"shoal/piece"
+	"shoal/session/state"
+	"shoal/swarm"
+)
+
+// recorder holds the resume record of one torrent between saves.
+type recorder struct {
+	busy chan struct{} // one token: who saves holds it
+
+	mu  sync.Mutex
+	rec state.Record
+}
+
+// newRecorder continues the record old, which may be nil.
+func newRecorder(t *torrent, old *state.Record) *recorder {
+	n := t.info.NumPieces()
+	r := &recorder{busy: make(chan struct{}, 1)}
+	if old != nil {
+		r.rec = *old
+	} else {
+		r.rec = state.Record{
+			Added: t.s.cfg.Wall(), Have: metainfo.NewBitfield(n),
+			Synced: metainfo.NewBitfield(n), Doubt: metainfo.NewBitfield(n),
+			Files: make([]state.File, len(t.info.Files())),
+		}
+	}
+	r.rec.ID, r.rec.Dir, r.rec.BootID, r.rec.Clean = t.id, t.add.Folder.Path(), t.s.cfg.BootID, false
+	return r
+}
+
+// get returns the record for reading its figures and dates.
+func (r *recorder) get() state.Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rec
+}
+
+func (r *recorder) update(f func(*state.Record)) {
+	r.mu.Lock()
+	f(&r.rec)
+	r.mu.Unlock()
+}
+
+// finished notes the moment of completion, once.
+func (r *recorder) finished(at time.Time) {
+	r.update(func(rec *state.Record) {
+		if rec.Finished.IsZero() {
+			rec.Finished = at
+		}
+	})
+}
+
+// write saves the record under name. Only the holder of busy calls it.
+func (r *recorder) write(dir fsys.FS, name string) error {
+	r.mu.Lock()
+	r.rec.Serial++
+	rec := r.rec // its bitfields and files are replaced by save, never changed in place
+	r.mu.Unlock()
+	return state.Save(dir, name, &rec)
+}
+
+// both returns the pieces that are in a and in b.
+func both(a, b *metainfo.Bitfield) metainfo.Bitfield {
+	out := metainfo.NewBitfield(b.Len())
+	for i := range b.Len() {
+		if a.Has(i) && b.Has(i) {
+			out.Set(i)
+		}
+	}
+	return out
+}
+
+// without returns the pieces that are in a but not in b.
+func without(a, b *metainfo.Bitfield) metainfo.Bitfield {
+	out := metainfo.NewBitfield(a.Len())
+	for i := range a.Len() {
+		if a.Has(i) && !b.Has(i) {
+			out.Set(i)
+		}
+	}
+	return out
+}
+
+// distrust makes the swarm fetch and write again what a failed sync may have
+// lost, once the user has seen to the cause: until then the torrent stands still.
+func (t *torrent) distrust(sw *swarm.Swarm, lost *metainfo.Bitfield, cause error) {
+	for i := range lost.Len() {
+		if lost.Has(i) {
+			sw.ReadFailed(t.info.BlockAt(i, 0), cause)
+		}
+	}
+	sw.Fail(fmt.Errorf("data could not be made durable and will be fetched again: %w", cause))
+}
+
+// doubt takes back the claim on the pieces that a failed sync may have lost, which the
+// store names: the system has forgotten that their bytes were to be written.
+func doubt(rec *state.Record, cause error) {
+	e, ok := errors.AsType[*piece.SyncError](cause)
+	if !ok { // not one of the data: nothing is known to be lost, and nothing new to be durable
+		rec.Synced = both(&rec.Synced, &rec.Have)
+		return
+	}
+	lost := without(&rec.Doubt, &rec.Have)
+	for _, i := range e.Pieces {
+		lost.Set(i)
+	}
+	rec.Have = without(&rec.Have, &lost)
+	rec.Synced, rec.Doubt = rec.Have, lost
+}
+
+// setFiles puts the files' state into the record. A file is closed when
+// nothing writes to it any more: at the end, or when all of its pieces are durable.
+func setFiles(rec *state.Record, info *metainfo.Info, files []state.File, final bool) {
+	if files == nil {
+		files = make([]state.File, len(info.Files()))
+	}
+	for i := range files {
+		files[i].Closed = files[i].Exists && (final || durable(rec, info, &info.Files()[i]))
+	}
+	rec.Files = files
+}
+
+func durable(rec *state.Record, info *metainfo.Info, f *metainfo.File) bool {
+	if f.Length == 0 {
+		return true
+	}
+	last := int((f.Offset + f.Length - 1) / info.PieceLength())
+	for i := int(f.Offset / info.PieceLength()); i <= last; i++ {
+		if !rec.Synced.Has(i) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,187 @@
+package session
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"shoal/internal/block"
+	"shoal/piece"
+	"shoal/status"
+)
+
+// How long the last words of a session may take, counted from the end of Run's
+// context.
+const (
+	stopAnnounces = 3 * time.Second         // trackers are told that we go
+	stopSync      = 3500 * time.Millisecond // data is made durable
+	stopLink      = 10 * time.Second        // a connection or handshake that does not end is a bug
+)
+
+// diskWorkers hash and write for all torrents: enough to keep two cores busy.
+const diskWorkers = 2
+
+// Session holds all torrents of this process.
+type Session struct {
+	cfg    Config
+	log    *slog.Logger
+	peerID [20]byte
+
+	listeners []net.Listener
+	addrs     []netip.AddrPort
+
+	pool  block.Pool
+	disk  *piece.Disk
+	files *piece.Files
+
+	// ctx ends when the session stops; wg counts everything that runs under it.
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	reg      registry
+	dial     *dialer
+	deal     *dealer
+	announce *announcer
+	keep     *keeper
+}
+
+var _ status.Backend = (*Session)(nil)
+
+// New opens the listeners and returns a session without torrents. It fails with ErrPort when
+// the port is taken (see Config.ListenExact). Run must be called once afterwards, also to give everything
+// back.
+func New(cfg Config) (*Session, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{cfg: cfg, log: cfg.Log, disk: piece.NewDisk(diskWorkers), files: piece.NewFiles(cfg.OpenFiles)}
+	rnd := rand.New(rand.NewPCG(cfg.Seed, 0x73686f616c))
+	s.peerID = newPeerID(rnd)
+	s.reg = registry{rnd: rnd}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.dial = newDialer(s)
+	s.deal = newDealer(cfg.Limits)
+	s.deal.find = s.reg.byKey
+	s.announce = newAnnouncer(s)
+	s.keep = newKeeper(s)
+	if err := s.listen(); err != nil {
+		s.cancel()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run works until ctx ends and returns when everything that the session
+// started has ended: the stopped announces within 3 s, all of it within 5 s.
+func (s *Session) Run(ctx context.Context) error {
+	diskCtx, stopDisk := context.WithCancel(context.Background())
+	defer stopDisk()
+	var disk sync.WaitGroup
+	disk.Go(func() { _ = s.disk.Run(diskCtx) })
+	for _, l := range s.listeners {
+		s.wg.Go(func() { s.acceptLoop(l) })
+	}
+	s.wg.Go(func() { s.announce.run(s.ctx) })
+	s.wg.Go(func() { s.deal.run(s.ctx) })
+	s.wg.Go(func() { s.keep.run(s.ctx) })
+	s.wg.Go(func() { s.inspect(s.ctx) })
+
+	<-ctx.Done()
+	list := s.reg.close()
+	var last sync.WaitGroup
+	last.Go(func() { s.announce.stop(list) })
+	s.cancel()
+	for _, l := range s.listeners {
+		_ = l.Close() // only ends the accept loop
+	}
+	s.wg.Wait()
+	stopDisk()
+	disk.Wait()
+	last.Wait()
+	s.announce.client.Close()
+	return nil
+}
+
+// start runs f under the session's wait group if the session has not begun to
+// end and enter, which is called first, agrees. It is the way in for callers that do not
+// run under the group themselves.
+func (s *Session) start(enter func() error, f func()) error {
+	if !s.reg.hold(&s.wg) {
+		return ErrStopped
+	}
+	defer s.wg.Done()
+	if err := enter(); err != nil {
+		return err
+	}
+	s.wg.Go(f)
+	return nil
+}
+
+// Addrs returns the addresses that peers can connect to.
+func (s *Session) Addrs() []netip.AddrPort { return append([]netip.AddrPort(nil), s.addrs...) }
+
+// PeerID returns the id of this run on the wire (BEP 20 form).
+func (s *Session) PeerID() [20]byte { return s.peerID }
+
+// port is the one that peers are told; 0 when nothing listens.
+func (s *Session) port() uint16 {
+	if len(s.addrs) == 0 {
+		return 0
+	}
+	return s.addrs[0].Port()
+}
+
+func newPeerID(rnd *rand.Rand) [20]byte {
+	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	id := [20]byte{}
+	for i := copy(id[:], "-SH0100-"); i < len(id); i++ {
+		id[i] = alphabet[rnd.IntN(len(alphabet))]
+	}
+	return id
+}
+
+// withDefaults fills in what the caller left out.
+func (c Config) withDefaults() (Config, error) {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return c, fmt.Errorf("listen address %q is not host:port: %w", c.Listen, err)
+	}
+	if c.Net == nil {
+		from, err := netip.ParseAddr(host)
+		if host != "" && err != nil {
+			return c, fmt.Errorf("listen address %q: the host must be an IP address or empty: %w", c.Listen, err)
+		}
+		c.Net = SystemNet{From: from}
+	}
+	if c.Wall == nil {
+		c.Wall = time.Now
+	}
+	if c.Seed == 0 {
+		var b [8]byte
+		_, _ = crand.Read(b[:]) // never fails
+		c.Seed = binary.LittleEndian.Uint64(b[:])
+	}
+	c.Limits = c.Limits.WithDefaults()
+	if c.MaxPeers <= 0 {
+		c.MaxPeers = 100
+	}
+	if c.OpenFiles <= 0 {
+		c.OpenFiles = 128
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}

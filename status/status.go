@@ -1,0 +1,122 @@
+// Package status holds what there is to see of the engine: plain values that
+// the session publishes and that user interfaces read. Values are immutable
+// once published and may be read by any goroutine.
+package status
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"shoal/metainfo"
+)
+
+// Phase is what a torrent is doing. Exactly one holds at a time.
+type Phase uint8
+
+const (
+	Opening  Phase = iota // files and resume record are being looked at
+	Metadata              // a magnet link is looking for its info dictionary
+	Checking              // pieces on disk are being hashed
+	Leeching              // something wanted is missing
+	Partial               // everything wanted is there, but not everything (BEP 21)
+	Seeding               // everything is there
+	Moving                // files are being moved
+	Paused
+	Failed // stopped by an error; see Torrent.Err
+)
+
+// String returns the phase in one lower-case word.
+func (p Phase) String() string {
+	return [...]string{"opening", "metadata", "checking", "downloading", "partial", "seeding", "moving", "paused", "failed"}[p]
+}
+
+// Torrent is the summary of one torrent. Sizes are in bytes, rates in bytes a second.
+type Torrent struct {
+	ID    metainfo.ID
+	Name  string // foreign text: clean before showing
+	Dir   string // download folder
+	Phase Phase
+	Err   string // why Phase is Failed; one line with cause and next step
+
+	Size   int64 // of all files, pad files left out
+	Wanted int64 // of the selected files
+	Have   int64 // verified bytes of the wanted files
+	// Checked is the share of pieces looked at so far while Checking, 0 to 1.
+	Checked float64
+
+	Pieces, PiecesHave, PieceLength int
+	Private                         bool
+
+	Down, Up       int64 // bytes a second, smoothed over about 5 s
+	DownTotal      int64 // payload bytes received in this and earlier runs
+	UpTotal        int64 // payload bytes sent in this and earlier runs
+	Wasted         int64 // payload bytes received in vain: duplicates and failed pieces
+	FailedPieces   int
+	Peers, Seeds   int // connected peers, and those among them that have everything
+	PeersSending   int // peers that unchoke us and have requests out
+	PeersReceiving int // peers that we have unchoked and that are interested
+	Candidates     int // known addresses that are not connected
+	Banned         int
+
+	// ETA is the expected time until everything wanted is there; negative when unknown.
+	ETA time.Duration
+	// Added and Finished are wall clock times; Finished is zero before completion.
+	Added, Finished time.Time
+}
+
+// File is one file of a torrent.
+type File struct {
+	Path   string // mapped, slash-separated, below Torrent.Dir
+	Length int64
+	Have   int64
+	Wanted bool
+}
+
+// Peer is one connection.
+type Peer struct {
+	Addr      netip.AddrPort
+	Client    string // foreign text: clean before showing
+	Incoming  bool
+	Have      float64 // share of the pieces the peer has, 0 to 1
+	Down, Up  int64   // bytes a second
+	DownTotal int64
+	UpTotal   int64
+	// The four flags of BEP 3: who chokes and who is interested.
+	AmChoking, AmInterested, PeerChoking, PeerInterested bool
+	Snubbed                                              bool
+	Queue                                                int // blocks requested and not yet here
+}
+
+// Tracker is one tracker of a torrent.
+type Tracker struct {
+	URL                  string
+	Tier                 int
+	Working              bool
+	Err                  string
+	Next, Last           time.Time
+	Complete, Incomplete int
+}
+
+// Stats are the totals of the process.
+type Stats struct {
+	Down, Up           int64 // bytes a second
+	DownTotal, UpTotal int64
+	Torrents, Peers    int
+	Listen             []netip.AddrPort
+	PieceMemory        int64 // bytes of open pieces
+}
+
+// Backend is what user interfaces need of an engine, in this process or
+// behind a wire. Methods that change something return after the change is
+// visible in the snapshots.
+type Backend interface {
+	Torrents(ctx context.Context) ([]Torrent, error)
+	Files(ctx context.Context, id metainfo.ID) ([]File, error)
+	Peers(ctx context.Context, id metainfo.ID) ([]Peer, error)
+	Trackers(ctx context.Context, id metainfo.ID) ([]Tracker, error)
+	Stats(ctx context.Context) (Stats, error)
+	Pause(ctx context.Context, id metainfo.ID) error
+	Resume(ctx context.Context, id metainfo.ID) error
+	Remove(ctx context.Context, id metainfo.ID) error
+}

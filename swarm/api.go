@@ -1,0 +1,151 @@
+package swarm
+
+import (
+	"context"
+	"net/netip"
+
+	"shoal/metainfo"
+	"shoal/peer/wire"
+	"shoal/piece"
+	"shoal/status"
+)
+
+// The methods in this file may be called from any goroutine, before, during and after Run. Except for
+// the commands and questions, which say so, none waits for the loop.
+
+// Attach hands a connection over whose handshake is done. All that happens on the
+// link from now on goes to the returned Sink. If the swarm has ended the link is closed.
+func (s *Swarm) Attach(link Link, h Hello) Sink {
+	id := piece.PeerID(s.lastPeer.Add(1))
+	if !s.inbox.post(event{kind: evAttached, peer: id, more: &eventMore{link: link, hello: h}}) {
+		link.Close(ErrEnded)
+	}
+	return &sink{s: s, id: id}
+}
+
+// DialFailed answers Host.Dial when there is no connection to attach.
+func (s *Swarm) DialFailed(addr netip.AddrPort, err error) {
+	s.inbox.post(event{kind: evDialFailed, err: err, more: &eventMore{addr: addr}})
+}
+
+// AddPeers adds candidates. The slice is not kept.
+func (s *Swarm) AddPeers(addrs []netip.AddrPort, from Source) {
+	if len(addrs) == 0 {
+		return
+	}
+	addrs = append([]netip.AddrPort(nil), addrs...)
+	s.inbox.post(event{kind: evAddresses, more: &eventMore{addrs: addrs, from: from}})
+}
+
+// Grant allows so many more payload bytes to be sent and requested. It answers
+// Host.Demand and has no effect on a direction that is not limited.
+func (s *Swarm) Grant(up, down int64) {
+	s.inbox.post(event{kind: evGrant, up: up, down: down})
+}
+
+// ReadFailed says that a block could not be read for upload. Its piece is
+// no longer claimed, and is fetched again.
+func (s *Swarm) ReadFailed(b metainfo.Block, err error) {
+	s.inbox.post(event{kind: evReadFailed, block: b, err: err})
+}
+
+// Fail stops the torrent: a file was cut, deleted or replaced under us.
+func (s *Swarm) Fail(err error) { s.inbox.post(event{kind: evFail, err: err}) }
+
+// Pause closes all connections and stops. It returns when the snapshot shows it, or when ctx or the swarm ends.
+func (s *Swarm) Pause(ctx context.Context) error { return s.command(ctx, evPause) }
+
+// Resume undoes Pause, and a failure if its cause is gone. It returns like Pause.
+func (s *Swarm) Resume(ctx context.Context) error { return s.command(ctx, evResume) }
+
+// Recheck hashes all pieces on disk again. It returns when the check has begun.
+func (s *Swarm) Recheck(ctx context.Context) error { return s.command(ctx, evRecheck) }
+
+// Snapshot returns the last published summary; Dir, Added and Finished are left for the session to fill.
+// It never waits and is never nil; the value must not be changed.
+func (s *Swarm) Snapshot() *status.Torrent { return s.snap.Load() }
+
+// Peers returns one entry a connection, in the order of their arrival. It waits for the loop.
+func (s *Swarm) Peers(ctx context.Context) ([]status.Peer, error) {
+	var out []status.Peer
+	err := s.ask(ctx, func(c *core) { out = c.peerList() })
+	return out, err
+}
+
+// Have returns a copy of the set of verified and written pieces. It waits for the
+// loop, so it must not be called from a method of Host; after Run it is the final state.
+func (s *Swarm) Have() metainfo.Bitfield {
+	var out metainfo.Bitfield
+	_ = s.ask(context.Background(), func(c *core) { out = c.have().Clone() }) // cannot fail: see ask
+	return out
+}
+
+func (s *Swarm) command(ctx context.Context, kind eventKind) error {
+	done := make(chan struct{})
+	if !s.inbox.post(event{kind: kind, more: &eventMore{done: done}}) {
+		return ErrEnded
+	}
+	return s.await(ctx, done)
+}
+
+// ask runs f on the loop, or on the calling goroutine when the loop has ended. It fails only
+// when ctx ends.
+func (s *Swarm) ask(ctx context.Context, f func(*core)) error {
+	done := make(chan struct{})
+	if s.inbox.post(event{kind: evAsk, more: &eventMore{ask: f, done: done}}) {
+		if err := s.await(ctx, done); err != ErrEnded {
+			return err
+		}
+	}
+	select {
+	case <-s.ended: // the core belongs to nobody now and does not change any more
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done: // it was answered just before the end
+	default:
+		f(s.core)
+	}
+	return nil
+}
+
+func (s *Swarm) await(ctx context.Context, done chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-s.ended:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sink carries the events of one link into the inbox.
+type sink struct {
+	s  *Swarm
+	id piece.PeerID
+}
+
+func (k *sink) Messages(batch []wire.Message) {
+	if !k.s.inbox.postWait(event{kind: evMessages, peer: k.id, batch: batch}, len(batch)) {
+		releaseBlocks(batch)
+	}
+}
+
+func (k *sink) Uploaded(blocks, bytes int) {
+	k.s.inbox.post(event{kind: evUploaded, peer: k.id, n: blocks, bytes: bytes})
+}
+
+func (k *sink) Closed(err error) {
+	k.s.inbox.post(event{kind: evClosed, peer: k.id, err: err})
+}
+
+func releaseBlocks(batch []wire.Message) {
+	for i := range batch {
+		if b := batch[i].Block; b != nil {
+			b.Release()
+			batch[i].Block = nil
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package swarm
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"shoal/status"
+)
+
+// ErrSelf is what DialFailed reports when the address turned out to be our own; it is not dialled again.
+var ErrSelf = errors.New("connected to ourselves")
+
+// Numbers of the candidates.
+const (
+	maxCandidates = 2000
+	maxDialing    = 30 // at a time
+	firstBackoff  = 3 * time.Second
+	maxBackoff    = 30 * time.Minute
+	hopeless      = 6 // failures in a row, after which others take the place
+	// fewPeers is below what connections we ask for more addresses, at most once in needEvery.
+	fewPeers  = 20
+	needEvery = 30 * time.Second
+)
+
+// candState says what is going on with a candidate.
+type candState uint8
+
+const (
+	candIdle candState = iota // may be dialled once its time has come
+	candDialing
+	candConnected
+	candSelf // it is ourselves; kept so that nobody can name it to us as new
+)
+
+// candidate is an address that may be a peer.
+type candidate struct {
+	addr  netip.AddrPort
+	kind  SourceKind
+	state candState
+	seed  bool // had everything when we saw it last
+	fails int  // in a row
+	next  time.Duration
+}
+
+// candidates are all known addresses, wherever they came from.
+type candidates struct {
+	list    []candidate
+	index   map[netip.AddrPort]int
+	bans    map[netip.Addr]struct{}
+	dialing int
+	dirty   bool // somebody may have become dialable
+	needed  time.Duration
+}
+
+func (s *candidates) banned(a netip.Addr) bool {
+	_, ok := s.bans[a]
+	return ok
+}
+
+func (s *candidates) find(addr netip.AddrPort) *candidate {
+	if i, ok := s.index[addr]; ok {
+		return &s.list[i]
+	}
+	return nil
+}
+
+// add makes addr known. When there is no room left, a hopeless address has to go, or addr is not taken.
+func (s *candidates) add(addr netip.AddrPort, kind SourceKind) *candidate {
+	if k := s.find(addr); k != nil {
+		k.kind = min(k.kind, kind)
+		return k
+	}
+	if !addr.IsValid() || addr.Port() == 0 || s.banned(addr.Addr()) {
+		return nil
+	}
+	i := len(s.list)
+	if i < maxCandidates {
+		s.list = append(s.list, candidate{})
+	} else {
+		i = 0
+		for i < len(s.list) && (s.list[i].state != candIdle || s.list[i].fails < hopeless) {
+			i++
+		}
+		if i == len(s.list) {
+			return nil
+		}
+		delete(s.index, s.list[i].addr)
+	}
+	s.list[i] = candidate{addr: addr, kind: kind}
+	s.index[addr] = i
+	s.dirty = true
+	return &s.list[i]
+}
+
+func (s *candidates) remove(i int) {
+	last := len(s.list) - 1
+	delete(s.index, s.list[i].addr)
+	if i != last {
+		s.list[i] = s.list[last]
+		s.index[s.list[i].addr] = i
+	}
+	s.list = s.list[:last]
+}
+
+func (s *candidates) ban(a netip.Addr) {
+	s.bans[a] = struct{}{}
+	for i := len(s.list) - 1; i >= 0; i-- {
+		if s.list[i].addr.Addr() == a {
+			s.enter(&s.list[i], candIdle)
+			s.remove(i)
+		}
+	}
+}
+
+// enter moves k to a state, and keeps count of those being dialled.
+func (s *candidates) enter(k *candidate, to candState) {
+	if k.state == candDialing {
+		s.dialing--
+	}
+	if k.state = to; to == candDialing {
+		s.dialing++
+	}
+}
+
+func (s *candidates) connected(addr netip.AddrPort) {
+	if k := s.add(addr, FromPeer); k != nil {
+		s.enter(k, candConnected)
+	}
+}
+
+// failed notes that a dial came to nothing.
+func (s *candidates) failed(c *core, addr netip.AddrPort, err error) {
+	k := s.find(addr)
+	switch {
+	case k == nil:
+	case errors.Is(err, ErrSelf):
+		s.enter(k, candSelf)
+	default:
+		s.retry(c, k)
+	}
+}
+
+func (s *candidates) retry(c *core, k *candidate) {
+	s.enter(k, candIdle)
+	k.next = c.now + backoff(k.fails, c.rnd.Float64())
+	k.fails++
+	s.dirty = true
+}
+
+// wake lets every candidate be dialled at once.
+func (s *candidates) wake() {
+	for i := range s.list {
+		s.list[i].next, s.list[i].fails = 0, 0
+	}
+}
+
+// closed notes that a connection has ended.
+func (s *candidates) closed(c *core, addr netip.AddrPort, useful, seed bool) {
+	k := s.find(addr)
+	if k == nil {
+		return
+	}
+	if k.seed = seed; useful {
+		k.fails = 0
+	}
+	s.retry(c, k)
+}
+
+// backoff doubles from firstBackoff to maxBackoff; chance, in [0, 1), spreads it by a quarter.
+func backoff(fails int, chance float64) time.Duration {
+	d := min(firstBackoff<<min(fails, 12), maxBackoff)
+	return d + time.Duration(float64(d)*chance/4)
+}
+
+// best returns the candidate to dial now, or nil.
+func (s *candidates) best(now time.Duration, seeding bool) (best *candidate) {
+	for i := range s.list {
+		k := &s.list[i]
+		if k.state != candIdle || k.next > now || seeding && k.seed {
+			continue
+		}
+		if best == nil || k.fails < best.fails || k.fails == best.fails && k.kind < best.kind {
+			best = k
+		}
+	}
+	return best
+}
+
+func (c *core) onAddresses(e *event) {
+	from := e.more.from
+	for _, a := range e.more.addrs {
+		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+		if c.cfg.Scope == nil || c.cfg.Scope(a, from) {
+			c.cands.add(a, from.Kind)
+		}
+	}
+	c.changed()
+}
+
+// dial starts as many attempts as may be under way, and asks for addresses when they run out.
+func (c *core) dial() {
+	s := &c.cands
+	s.dirty = false
+	if c.phase != status.Leeching && c.phase != status.Seeding && c.phase != status.Partial {
+		return
+	}
+	for s.dialing < maxDialing && len(c.peers)+s.dialing < c.cfg.MaxPeers {
+		k := s.best(c.now, c.phase == status.Seeding)
+		if k == nil {
+			break
+		}
+		s.enter(k, candDialing)
+		c.act(action{kind: acDial, addr: k.addr})
+	}
+	if c.phase == status.Leeching && len(c.peers)+s.dialing < min(fewPeers, c.cfg.MaxPeers) && (s.needed == 0 || c.now-s.needed >= needEvery) {
+		s.needed = max(c.now, 1)
+		c.act(action{kind: acNeedPeers})
+	}
+}

@@ -1,0 +1,54 @@
+package swarm
+
+import (
+	"net/netip"
+
+	"shoal/metainfo"
+	"shoal/peer/wire"
+	"shoal/piece"
+)
+
+// eventKind says what happened; the comment names the fields of event that count.
+type eventKind uint8
+
+const (
+	evAttached        eventKind = iota // peer, link, hello: a connection is ours
+	evMessages                         // peer, batch: what one read brought
+	evUploaded                         // peer, n blocks, bytes: they left for the socket
+	evUploadCancelled                  // peer, block: it was taken back from the writer
+	evClosed                           // peer, err: the connection has ended
+	evDisk                             // result: a job has ended; nothing below matters once we stop
+	evDialFailed                       // addr, err
+	evAddresses                        // addrs, from: candidates
+	evGrant                            // up, down: bytes that may be spent
+	evReadFailed                       // block, err: it could not be read for upload
+	evFail                             // err: the torrent must stop
+	evPause                            // the three commands
+	evResume
+	evRecheck
+	evAsk // ask: a question answered on the loop, for Peers and Have
+)
+
+// event is the closed sum of all that can happen to a swarm.
+type event struct {
+	kind     eventKind
+	peer     piece.PeerID
+	n, bytes int
+	up, down int64
+	err      error
+	block    metainfo.Block
+	batch    []wire.Message
+	more     *eventMore
+	result   piece.Result
+}
+
+// eventMore holds what rare events carry, so that the common ones stay small.
+type eventMore struct {
+	link  Link
+	hello Hello
+	addr  netip.AddrPort
+	addrs []netip.AddrPort
+	from  Source
+	ask   func(*core)
+	done  chan struct{} // closed when the effect is visible
+}

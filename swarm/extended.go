@@ -1,0 +1,65 @@
+package swarm
+
+import (
+	"net/netip"
+
+	"shoal/peer/wire"
+	"shoal/status"
+)
+
+// maxHandshakes is how often a peer may change its extended handshake.
+const maxHandshakes = 100
+
+// extHandshake is what we say about ourselves (BEP 10, 21, 54).
+func (c *core) extHandshake(p *peer) wire.Message {
+	h := wire.ExtHandshake{
+		M:    []wire.ExtID{{Name: wire.DontHave, ID: wire.DontHaveID}},
+		V:    c.cfg.Client,
+		P:    c.cfg.Port,
+		Reqq: ownReqq,
+		// The address that we see it under; it may be behind a translator.
+		YourIP: p.hello.Addr.Addr(),
+	}
+	if c.phase == status.Seeding || c.phase == status.Partial {
+		h.UploadOnly, h.HasUploadOnly = true, true
+	}
+	return wire.Message{Kind: wire.Extended, Index: wire.ExtHandshakeID, Data: wire.AppendExtHandshake(nil, &h)}
+}
+
+func (c *core) onExtended(p *peer, m *wire.Message) error {
+	if !p.hello.Extended {
+		return protocolError("extended message without the extension bit")
+	}
+	switch m.Index {
+	case wire.ExtHandshakeID:
+		return c.onExtHandshake(p, m.Data)
+	case wire.DontHaveID:
+		if i, ok := wire.ParseDontHave(m.Data); ok && uint64(i) < uint64(c.info.NumPieces()) {
+			c.onDontHave(p, int(i))
+		}
+	}
+	return nil // an extension that we never offered
+}
+
+func (c *core) onExtHandshake(p *peer, data []byte) error {
+	if p.extSeen++; p.extSeen > maxHandshakes {
+		return protocolError("more than %d extended handshakes", maxHandshakes)
+	}
+	h, err := wire.ParseExtHandshake(data)
+	if err != nil {
+		return err
+	}
+	p.ext.Update(&h)
+	if h.YourIP.IsValid() && p.extSeen == 1 {
+		c.act(action{kind: acExternal, addr: netip.AddrPortFrom(h.YourIP.Unmap(), 0)})
+	}
+	if p.hello.Incoming && h.P != 0 && !p.listen.IsValid() {
+		p.listen = netip.AddrPortFrom(p.hello.Addr.Addr(), h.P)
+		c.cands.connected(p.listen)
+	}
+	if p.ext.UploadOnly {
+		c.meetSeed(p)
+	}
+	c.touch(p)
+	return nil
+}

@@ -1,0 +1,72 @@
+package swarm
+
+import (
+	"math"
+	"time"
+
+	"shoal/metainfo"
+)
+
+// meter measures a byte rate. The zero value is ready.
+type meter struct {
+	fresh  int64 // bytes since the last tick
+	at     time.Duration
+	last   float64 // bytes a second between the last two ticks
+	quick  float64 // smoothed over about 2 s, for decisions
+	smooth float64 // smoothed over about 5 s, for eyes
+}
+
+func (m *meter) add(n int) { m.fresh += int64(n) }
+
+func (m *meter) tick(now time.Duration) {
+	dt := (now - m.at).Seconds()
+	if dt < 0.05 {
+		return
+	}
+	m.last = float64(m.fresh) / dt
+	m.quick += (1 - math.Exp(-dt/2)) * (m.last - m.quick)
+	m.smooth += (1 - math.Exp(-dt/5)) * (m.last - m.smooth)
+	m.fresh, m.at = 0, now
+}
+
+// ask is one request that is out.
+type ask struct {
+	block metainfo.Block
+	at    time.Duration
+}
+
+// askQueue holds the requests to one peer in the order of asking. Peers answer in
+// that order as a rule, so a look-up from the front is short.
+type askQueue struct {
+	list []ask
+	head int
+}
+
+func (q *askQueue) len() int { return len(q.list) - q.head }
+
+func (q *askQueue) add(a ask) {
+	if q.head > 0 && len(q.list) == cap(q.list) {
+		q.list = q.list[:copy(q.list, q.list[q.head:])]
+		q.head = 0
+	}
+	q.list = append(q.list, a)
+}
+
+// take removes b and returns when it was asked.
+func (q *askQueue) take(b metainfo.Block) (at time.Duration, ok bool) {
+	for i := q.head; i < len(q.list); i++ {
+		if q.list[i].block != b {
+			continue
+		}
+		at = q.list[i].at
+		copy(q.list[q.head+1:i+1], q.list[q.head:i])
+		q.head++
+		return at, true
+	}
+	return 0, false
+}
+
+// all returns the requests that are out; the slice lives until the next change.
+func (q *askQueue) all() []ask { return q.list[q.head:] }
+
+func (q *askQueue) clear() { q.list, q.head = q.list[:0], 0 }

@@ -1,0 +1,221 @@
+package swarm
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"shoal/metainfo"
+	"shoal/peer/wire"
+	"shoal/piece"
+	"shoal/status"
+)
+
+// told says what a peer has said about its pieces so far.
+type told uint8
+
+const (
+	toldNothing  told = iota
+	toldHave          // a Have came first: no bitfield may follow
+	toldBitfield      // Bitfield, HaveAll or HaveNone came
+)
+
+// peer is one connection as the core sees it.
+type peer struct {
+	id    piece.PeerID
+	hello Hello
+	since time.Duration
+	// listen is where the peer accepts connections, as far as known; the key of its candidate.
+	listen netip.AddrPort
+	has    metainfo.Bitfield
+	told   told
+	// wants counts the pieces that it has and we lack.
+	wants   int
+	dirty   bool // is in core.dirty
+	gone    bool // forgotten; events that are still under way are dropped
+	strikes int  // blocks that it sent unasked
+	ext     wire.ExtHandshake
+	extSeen int // extended handshakes so far
+	down    download
+	up      upload
+}
+
+// Reasons for ending a connection that is not at fault.
+var (
+	errPaused    = errors.New("the torrent is paused")
+	errFull      = errors.New("the torrent has as many connections as it may")
+	errTwice     = errors.New("connected twice")
+	errBothSeeds = errors.New("neither side needs anything")
+	errIdle      = errors.New("neither side was interested")
+	errBanned    = errors.New("the address is banned")
+	errLied      = errors.New("sent wrong data, as the hashes of its blocks prove")
+	errChecking  = errors.New("the files are being checked")
+)
+
+// protocolError makes the error for a message that breaks the protocol.
+func protocolError(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", wire.ErrProtocol, fmt.Sprintf(format, args...))
+}
+
+func (c *core) onAttached(e *event) {
+	h := e.more.hello
+	h.Addr = netip.AddrPortFrom(h.Addr.Addr().Unmap(), h.Addr.Port())
+	p := &peer{id: e.peer, hello: h, since: c.now, has: metainfo.NewBitfield(c.info.NumPieces())}
+	if !h.Incoming {
+		p.listen = h.Addr
+	}
+	if err := c.refuse(p); err != nil {
+		c.act(action{kind: acClose, peer: e.peer, err: err})
+		if !h.Incoming && err != errTwice {
+			c.cands.failed(c, h.Addr, nil)
+		}
+		return
+	}
+	p.down.init(c.now)
+	p.up.meter.at, p.up.since = c.now, c.now
+	c.peers = append(c.peers, p)
+	c.byID[p.id] = p
+	c.m.AddPeer(p.id)
+	if p.listen.IsValid() {
+		c.cands.connected(p.listen)
+	}
+	c.greet(p)
+	c.changed()
+}
+
+// refuse says why a new connection is not wanted. When both sides dialled each other at once, both keep the
+// connection that the side with the greater peer id began.
+func (c *core) refuse(p *peer) error {
+	switch {
+	case c.stopped:
+		return ErrEnded
+	case c.phase == status.Paused || c.phase == status.Failed:
+		return errPaused
+	case c.cands.banned(p.hello.Addr.Addr()):
+		return errBanned
+	}
+	for _, q := range c.peers {
+		if q.hello.PeerID != p.hello.PeerID || q.hello.Addr.Addr() != p.hello.Addr.Addr() {
+			continue
+		}
+		if q.hello.Incoming != p.hello.Incoming {
+			ours := slices.Compare(c.cfg.PeerID[:], p.hello.PeerID[:]) > 0
+			if ours == !p.hello.Incoming { // the new one is to be kept
+				if !p.listen.IsValid() {
+					p.listen = q.listen
+				}
+				c.drop(q, errTwice)
+				return nil
+			}
+		}
+		if p.listen.IsValid() { // now we know where the other one listens
+			q.listen = p.listen
+			c.cands.connected(p.listen)
+		}
+		return errTwice
+	}
+	if len(c.peers) >= c.cfg.MaxPeers {
+		return errFull
+	}
+	return nil
+}
+
+// greet sends what opens a connection: the extended handshake, then what we have.
+func (c *core) greet(p *peer) {
+	if p.hello.Extended {
+		c.send(p, c.extHandshake(p))
+	}
+	have := c.have()
+	switch {
+	case p.hello.Fast && have.All():
+		c.send(p, wire.Message{Kind: wire.HaveAll})
+	case p.hello.Fast && have.Count() == 0:
+		c.send(p, wire.Message{Kind: wire.HaveNone})
+	case have.Count() > 0:
+		c.send(p, wire.Message{Kind: wire.Bitfield, Data: slices.Clone(have.Bytes())})
+	}
+}
+
+// drop ends a connection from our side.
+func (c *core) drop(p *peer, reason error) {
+	if p.gone {
+		return
+	}
+	c.act(action{kind: acClose, peer: p.id, err: reason})
+	c.forget(p, reason)
+}
+
+func (c *core) onClosed(e *event) {
+	if p := c.byID[e.peer]; p != nil {
+		c.forget(p, e.err)
+	}
+}
+
+// forget takes a peer out of everything. Its requests become free for others.
+func (c *core) forget(p *peer, reason error) {
+	p.gone = true
+	c.m.RemovePeer(p.id, &p.has)
+	c.refund(p.down.asked.len())
+	delete(c.byID, p.id)
+	c.peers = slices.DeleteFunc(c.peers, func(q *peer) bool { return q == p })
+	c.past.add(p)
+	if p.listen.IsValid() {
+		useful := p.down.total > 0 || p.up.total > 0 || c.now-p.since > time.Minute
+		c.cands.closed(c, p.listen, useful, p.has.All())
+	}
+	c.choke.dirty = c.choke.dirty || p.up.unchoked
+	if c.choke.lucky == p {
+		c.choke.lucky = nil
+	}
+	c.freed = true
+	c.changed()
+}
+
+// past remembers the addresses of the peers that left last, so that a liar found later
+// can be named.
+type past struct {
+	ids   [256]piece.PeerID
+	addrs [256]netip.Addr
+	next  int
+}
+
+func (a *past) add(p *peer) {
+	a.ids[a.next], a.addrs[a.next] = p.id, p.hello.Addr.Addr()
+	a.next = (a.next + 1) % len(a.ids)
+}
+
+func (a *past) find(id piece.PeerID) (netip.Addr, bool) {
+	if i := slices.Index(a.ids[:], id); i >= 0 && id != 0 {
+		return a.addrs[i], true
+	}
+	return netip.Addr{}, false
+}
+
+// ban ends everything with the address of a peer that is proven to have lied, and keeps it away.
+func (c *core) ban(id piece.PeerID) {
+	addr, ok := c.past.find(id)
+	if p := c.byID[id]; p != nil {
+		addr, ok = p.hello.Addr.Addr(), true
+	}
+	if !ok || c.cands.banned(addr) {
+		return
+	}
+	reason := errLied
+	c.cands.ban(addr)
+	for _, p := range slices.Clone(c.peers) {
+		if p.hello.Addr.Addr() == addr {
+			c.drop(p, reason)
+		}
+	}
+	c.act(action{kind: acBanned, addr: netip.AddrPortFrom(addr, 0), err: reason})
+}
+
+// touch puts p on the list of peers that are looked after when the events of this turn are through.
+func (c *core) touch(p *peer) {
+	if !p.dirty && !p.gone {
+		p.dirty = true
+		c.dirty = append(c.dirty, p)
+	}
+}

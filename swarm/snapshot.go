@@ -1,0 +1,99 @@
+package swarm
+
+import (
+	"time"
+
+	"shoal/status"
+)
+
+// snapEvery is the least time between two snapshots that nobody asked for.
+const snapEvery = 500 * time.Millisecond
+
+// snapState says when a snapshot is due.
+type snapState struct {
+	dirty bool
+	force bool // a command or a new phase does not wait
+	at    time.Duration
+}
+
+// changed notes that the next snapshot will differ.
+func (c *core) changed() { c.snap.dirty = true }
+
+// totals are counters of payload bytes.
+type totals struct {
+	down, up, wasted int64
+	failed           int // pieces
+	downMeter        meter
+	upMeter          meter
+}
+
+// snapshot makes the summary.
+func (c *core) snapshot() *status.Torrent {
+	info := c.info
+	t := &status.Torrent{
+		ID: c.cfg.ID, Name: info.Name(), Phase: c.phase,
+		Size: c.size, Wanted: c.size, Have: info.Size() - c.m.Left() - (info.Size() - c.size),
+		Pieces: info.NumPieces(), PiecesHave: c.have().Count(), PieceLength: int(info.PieceLength()), Private: info.Private(),
+		Down: int64(c.tot.downMeter.smooth), Up: int64(c.tot.upMeter.smooth),
+		DownTotal: c.cfg.DownTotal + c.tot.down, UpTotal: c.cfg.UpTotal + c.tot.up,
+		Wasted: c.tot.wasted, FailedPieces: c.tot.failed,
+		Peers: len(c.peers), Banned: len(c.cands.bans), ETA: -1,
+	}
+	t.Have = max(0, t.Have) // pad files of missing pieces are counted as missing
+	if c.cause != nil {
+		t.Err = c.cause.Error()
+	}
+	if k := &c.chk; c.phase == status.Checking && k.total > 0 {
+		t.Checked = min(1, float64(k.done)/float64(k.total))
+	}
+	for _, p := range c.peers {
+		if p.has.All() {
+			t.Seeds++
+		}
+		if !p.down.choked && p.down.asked.len() > 0 {
+			t.PeersSending++
+		}
+		if p.up.unchoked && p.up.interested {
+			t.PeersReceiving++
+		}
+	}
+	for i := range c.cands.list {
+		if c.cands.list[i].state == candIdle {
+			t.Candidates++
+		}
+	}
+	if left := c.m.Left(); left == 0 {
+		t.ETA, t.Have = 0, t.Wanted
+	} else if t.Down > 0 {
+		t.ETA = time.Duration(min(float64(left)/float64(t.Down), 1e9) * float64(time.Second))
+	}
+	return t
+}
+
+// peerList describes each connection.
+func (c *core) peerList() []status.Peer {
+	out := make([]status.Peer, 0, len(c.peers))
+	for _, p := range c.peers {
+		s := status.Peer{
+			Addr: p.hello.Addr, Client: p.client(), Incoming: p.hello.Incoming, Have: 1,
+			Down: int64(p.down.meter.smooth), Up: int64(p.up.meter.smooth), DownTotal: p.down.total, UpTotal: p.up.total,
+			AmChoking: !p.up.unchoked, AmInterested: p.down.interested,
+			PeerChoking: p.down.choked, PeerInterested: p.up.interested,
+			Snubbed: p.down.snubbed, Queue: p.down.asked.len(),
+		}
+		if n := p.has.Len(); n > 0 {
+			s.Have = float64(p.has.Count()) / float64(n)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// client is what the peer calls itself, else the beginning of its peer id, which by
+// custom (BEP 20) names the program.
+func (p *peer) client() string {
+	if p.ext.V != "" {
+		return p.ext.V
+	}
+	return string(p.hello.PeerID[:8])
+}

@@ -1,0 +1,123 @@
+// Package swarm owns one torrent: what its peers have and want, what is asked
+// of whom, who is unchoked, what is verified.
+//
+// core decides and is pure: step takes an event and a moment and appends actions, next says when to wake it.
+// Swarm acts: its one loop goroutine, which Run is, takes events from the inbox,
+// shows them to the core and carries the actions out. Everything about the torrent
+// belongs to that goroutine. Swarm's exported methods may be called from any goroutine; it
+// calls its Host, its Links and its Disk from the loop only.
+package swarm
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"shoal/piece"
+	"shoal/status"
+)
+
+// Swarm is one torrent. New makes it, Run works it.
+type Swarm struct {
+	cfg      Config
+	core     *core
+	inbox    *inbox
+	links    map[piece.PeerID]Link // attached and not yet closed; only for look-up
+	jobs     int                   // submitted to the disk and not yet done
+	lastPeer atomic.Uint32
+	snap     atomic.Pointer[status.Torrent]
+	ended    chan struct{} // closed when Run has returned
+}
+
+// New makes a swarm that stands still until Run. Events may be sent to it at once.
+func New(cfg Config) *Swarm {
+	s := &Swarm{
+		cfg:   cfg,
+		core:  newCore(&cfg),
+		inbox: newInbox(),
+		links: make(map[piece.PeerID]Link),
+		ended: make(chan struct{}),
+	}
+	s.publish()
+	return s
+}
+
+// Run works the torrent until ctx ends, then closes all links, waits for the disk jobs
+// that are out and returns nil. It must be called once. A failure of the torrent does not end it: the phase is then Failed.
+func (s *Swarm) Run(ctx context.Context) error {
+	defer close(s.ended)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var events []event
+	s.core.start(time.Now())
+	for {
+		events = s.inbox.take(events[:0])
+		s.turn(events)
+		s.arm(timer)
+		select {
+		case <-ctx.Done():
+			s.shutdown()
+			return nil
+		case <-timer.C:
+		case <-s.inbox.wake:
+		}
+	}
+}
+
+// turn is one round of the loop: all events that have come, then one settling, then the actions.
+func (s *Swarm) turn(events []event) {
+	now := time.Now()
+	for i := range events {
+		s.note(&events[i])
+		s.core.step(now, &events[i])
+	}
+	s.core.settle(now)
+	s.do()
+	for i := range events {
+		if m := events[i].more; m != nil && m.done != nil {
+			close(m.done)
+		}
+	}
+	clear(events)
+}
+
+// note does what the loop itself has to know of an event.
+func (s *Swarm) note(e *event) {
+	switch e.kind {
+	case evAttached:
+		s.links[e.peer] = e.more.link
+	case evClosed:
+		delete(s.links, e.peer)
+	case evDisk:
+		s.jobs--
+	}
+}
+
+func (s *Swarm) arm(t *time.Timer) {
+	next := s.core.next()
+	if next.IsZero() {
+		t.Stop()
+		return
+	}
+	t.Reset(max(0, time.Until(next)))
+}
+
+// shutdown ends everything: links are closed, and the jobs that are out are waited for, so that the
+// store may be closed when Run has returned.
+func (s *Swarm) shutdown() {
+	s.core.stop(time.Now())
+	s.do()
+	for s.jobs > 0 {
+		<-s.inbox.wake
+		s.turn(s.inbox.take(nil))
+	}
+	s.core.stop(time.Now()) // what the last jobs left open
+	s.do()
+	for _, e := range s.inbox.close() {
+		releaseBlocks(e.batch)
+		if e.kind == evAttached {
+			e.more.link.Close(ErrEnded)
+		}
+	}
+	s.publish()
+}

@@ -1,0 +1,196 @@
+package swarm
+
+import (
+	"slices"
+	"time"
+
+	"shoal/metainfo"
+	"shoal/peer/wire"
+)
+
+// Numbers of the upload side.
+const (
+	ownReqq = 500 // requests that we say we queue (BEP 10)
+	// maxQueue is what we really queue of one peer; some ask more than they were told. Beyond it requests are rejected.
+	maxQueue = 2000
+	// maxRefused requests in a row that could not be served end a connection.
+	maxRefused = 2000
+
+	// What may lie with a link's writer: half a second of the peer's rate, within bounds. The
+	// least keeps a fast link busy, the most bounds what is read and sent after a choke.
+	leastWindow = 16 // blocks: 256 KiB
+	mostWindow  = 64
+)
+
+// upload is what concerns the blocks that we give to a peer.
+type upload struct {
+	unchoked   bool // we told it so
+	interested bool // it told us so
+	queue      []metainfo.Block
+	head       int           // queue[head:] are accepted and not yet with the writer
+	out        int           // blocks with the writer
+	refused    int           // in a row
+	since      time.Duration // when it was unchoked or choked last
+	sent       int64         // payload since then
+	meter      meter
+	total      int64
+}
+
+func (u *upload) waiting() int { return len(u.queue) - u.head }
+
+func (u *upload) push(b metainfo.Block) {
+	if u.head > 0 && len(u.queue) == cap(u.queue) {
+		u.queue = u.queue[:copy(u.queue, u.queue[u.head:])]
+		u.head = 0
+	}
+	u.queue = append(u.queue, b)
+}
+
+// window is how many blocks may be with the writer.
+func (u *upload) window() int {
+	return min(max(int(u.meter.quick/2/metainfo.BlockSize), leastWindow), mostWindow)
+}
+
+// ready reports whether the next block may go to the writer, as far as the peer is concerned.
+func (u *upload) ready() bool { return u.head < len(u.queue) && u.out < u.window() }
+
+func (c *core) onRequest(p *peer, m *wire.Message) error {
+	u := &p.up
+	b, err := c.info.Block(m.Index, m.Begin, m.Length)
+	if err != nil {
+		return protocolError("request of %v", err)
+	}
+	if !u.unchoked || !c.have().Has(b.Piece) || u.waiting() >= maxQueue {
+		// After a choke some requests are under way still; a flood of them is no mistake any more.
+		if u.refused++; u.refused > maxRefused {
+			return protocolError("more than %d requests that cannot be served", maxRefused)
+		}
+		c.reject(p, b)
+		return nil
+	}
+	u.refused = 0
+	u.push(b)
+	c.touch(p)
+	return nil
+}
+
+// reject says that b will not be sent (BEP 6). Without the fast extension there are no words for it.
+func (c *core) reject(p *peer, b metainfo.Block) {
+	if p.hello.Fast {
+		c.send(p, wire.Message{Kind: wire.Reject, Index: uint32(b.Piece), Begin: uint32(b.Begin), Length: uint32(b.Length)})
+	}
+}
+
+func (c *core) onCancel(p *peer, m *wire.Message) error {
+	u := &p.up
+	b, err := c.info.Block(m.Index, m.Begin, m.Length)
+	if err != nil {
+		return protocolError("cancel of %v", err)
+	}
+	if i := slices.Index(u.queue[u.head:], b); i >= 0 {
+		u.queue = slices.Delete(u.queue, u.head+i, u.head+i+1)
+		c.reject(p, b)
+	} else if u.out > 0 {
+		c.act(action{kind: acCancelUpload, peer: p.id, block: b})
+	}
+	return nil
+}
+
+func (c *core) onUploaded(e *event) {
+	c.tot.up += int64(e.bytes)
+	c.tot.upMeter.add(e.bytes)
+	p := c.byID[e.peer]
+	if p == nil {
+		return
+	}
+	u := &p.up
+	u.out = max(0, u.out-e.n)
+	u.total += int64(e.bytes)
+	u.sent += int64(e.bytes)
+	u.meter.add(e.bytes)
+	c.touch(p)
+}
+
+func (c *core) onUploadCancelled(e *event) {
+	if c.cfg.LimitedUp {
+		c.lim.up += int64(e.block.Length)
+	}
+	p := c.byID[e.peer]
+	if p == nil {
+		return
+	}
+	p.up.out = max(0, p.up.out-1)
+	c.reject(p, e.block)
+	c.touch(p)
+}
+
+// feed gives blocks to the writer of p until its window is full. With a limit
+// dealUp does it instead, so that peers take turns.
+func (c *core) feed(p *peer) {
+	for p.up.ready() {
+		c.feedOne(p)
+	}
+}
+
+func (c *core) feedOne(p *peer) int64 {
+	u := &p.up
+	b := u.queue[u.head]
+	u.head++
+	if u.head == len(u.queue) {
+		u.queue, u.head = u.queue[:0], 0
+	}
+	if !c.have().Has(b.Piece) { // lost since it was asked for
+		c.reject(p, b)
+		return 0
+	}
+	u.out++
+	c.act(action{kind: acUpload, peer: p.id, block: b})
+	return int64(b.Length)
+}
+
+// dealUp spends the upload grant, one block a peer in turn, beginning after the peer that had the last one.
+func (c *core) dealUp() {
+	for idle := 0; len(c.peers) > 0 && idle < len(c.peers); {
+		c.lim.turn = (c.lim.turn + 1) % len(c.peers)
+		p := c.peers[c.lim.turn]
+		if !p.up.ready() {
+			idle++
+			continue
+		}
+		if b := p.up.queue[p.up.head]; int64(b.Length) > c.lim.up {
+			c.lim.turn-- // it is first next time
+			return
+		}
+		c.lim.up -= c.feedOne(p)
+		idle = 0
+	}
+}
+
+// setChoke chokes or unchokes p. What lies with the writer is sent all the same, the rest is rejected.
+func (c *core) setChoke(p *peer, choke bool) {
+	u := &p.up
+	if u.unchoked == !choke {
+		return
+	}
+	u.unchoked, u.since, u.sent = !choke, c.now, 0
+	if !choke {
+		c.send(p, wire.Message{Kind: wire.Unchoke})
+		return
+	}
+	c.send(p, wire.Message{Kind: wire.Choke})
+	for _, b := range u.queue[u.head:] {
+		c.reject(p, b)
+	}
+	u.queue, u.head = u.queue[:0], 0
+}
+
+func (c *core) onInterest(p *peer, interested bool) {
+	if p.up.interested == interested {
+		return
+	}
+	p.up.interested = interested
+	c.choke.dirty = true // a free slot is filled at once
+	if !interested {
+		c.setChoke(p, true)
+	}
+}

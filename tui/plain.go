@@ -1,0 +1,104 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"shoal/internal/text"
+	"shoal/metainfo"
+	"shoal/status"
+)
+
+// Plain writes a line when a torrent starts, every tenth of it or every minute,
+// and at its end: progress for logs, cron and screen readers.
+type Plain struct {
+	backend status.Backend
+	out     io.Writer
+	said    map[metainfo.ID]said
+}
+
+// said is what the last line about a torrent told.
+type said struct {
+	phase status.Phase
+	tenth int
+	sent  int64
+	at    time.Time
+}
+
+const (
+	plainEvery = time.Minute
+	plainName  = 60 // cells
+)
+
+// NewPlain returns a Plain that writes to out.
+func NewPlain(b status.Backend, out io.Writer) *Plain {
+	return &Plain{backend: b, out: out, said: map[metainfo.ID]said{}}
+}
+
+// Run writes until ctx ends, and what there is to say about the last state.
+func (p *Plain) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		if err := p.look(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return p.look()
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Plain) look() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	ts, err := p.backend.Torrents(ctx)
+	if err != nil {
+		return nil // an engine on its way out has nothing more to say
+	}
+	for i := range ts {
+		if s, ok := p.step(time.Now(), &ts[i]); ok {
+			if _, err := io.WriteString(p.out, s+"\n"); err != nil {
+				return fmt.Errorf("writing progress: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// step returns the line to write about t at the moment now, if there is one.
+func (p *Plain) step(now time.Time, t *status.Torrent) (string, bool) {
+	last, known := p.said[t.ID]
+	next := said{phase: t.Phase, tenth: int(Share(t) * 10), sent: t.UpTotal, at: now}
+	due := now.Sub(last.at) >= plainEvery && (t.Phase != status.Seeding || t.UpTotal != last.sent)
+	if known && next.phase == last.phase && next.tenth == last.tenth && !due {
+		return "", false
+	}
+	p.said[t.ID] = next
+	return plainLine(t), true
+}
+
+// plainLine says everything about t in words.
+func plainLine(t *status.Torrent) string {
+	words := []string{t.Phase.String()}
+	switch t.Phase {
+	case status.Failed:
+		words = append(words, text.Clean(t.Err, 0))
+	case status.Checking:
+		words = append(words, fmt.Sprintf("%d%% of %s", int(Share(t)*100), text.Size(t.Size)))
+	case status.Leeching, status.Partial:
+		words = append(words, fmt.Sprintf("%d%% of %s", int(Share(t)*100), text.Size(t.Wanted)),
+			text.Rate(t.Down)+" down", text.Rate(t.Up)+" up", peers(t.Peers))
+		if t.ETA >= 0 {
+			words = append(words, text.Duration(t.ETA)+" left")
+		}
+	case status.Seeding:
+		words = append(words, text.Rate(t.Up)+" up", peers(t.Peers), text.Size(t.UpTotal)+" sent", "ratio "+ratio(t))
+	}
+	return text.Clean(t.Name, plainName) + ": " + strings.Join(words, ", ")
+}

@@ -1,0 +1,64 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"shoal/status"
+)
+
+func TestPlainSaysStartTenthsAndEnd(t *testing.T) {
+	p := NewPlain(nil, nil)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := status.Torrent{Name: "a\x1b[2Jb", Phase: status.Opening, Size: 1000, Wanted: 1000, ETA: -1}
+	var lines []string
+	say := func(after time.Duration) {
+		now = now.Add(after)
+		if l, ok := p.step(now, &s); ok {
+			lines = append(lines, l)
+		}
+	}
+	say(0)
+	s.Phase = status.Leeching
+	for i := range 1001 {
+		s.Have, s.Down, s.ETA = int64(i), 1000, time.Duration(1000-i)*time.Millisecond
+		say(time.Millisecond)
+	}
+	s.Have, s.Phase = 1000, status.Seeding
+	say(0)
+	say(time.Second)     // nothing new
+	say(5 * time.Minute) // nothing sent
+	s.UpTotal = 500
+	say(time.Second)
+	say(time.Minute)
+	got := strings.Join(lines, "\n")
+	if len(lines) != 1+11+1+1 {
+		t.Errorf("%d lines:\n%s", len(lines), got)
+	}
+	if strings.Contains(got, "\x1b") {
+		t.Errorf("foreign control character: %q", got)
+	}
+	if want := "a␛[2Jb: downloading, 50% of 1.0 kB, 1.0 kB/s down, 0 B/s up, 0 peers, 1s left"; !strings.Contains(got, want) {
+		t.Errorf("no line %q in\n%s", want, got)
+	}
+	if want := "a␛[2Jb: seeding, 0 B/s up, 0 peers, 500 B sent, ratio 0.50"; lines[len(lines)-1] != want {
+		t.Errorf("last line %q", lines[len(lines)-1])
+	}
+}
+
+func TestPlainSpeaksEveryMinuteWhileSlow(t *testing.T) {
+	p := NewPlain(nil, nil)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := status.Torrent{Phase: status.Leeching, Size: 1000, Wanted: 1000, ETA: -1}
+	n := 0
+	for range 600 {
+		if _, ok := p.step(now, &s); ok {
+			n++
+		}
+		now = now.Add(time.Second)
+	}
+	if n != 10 {
+		t.Errorf("%d lines in ten minutes", n)
+	}
+}
