@@ -1,3 +1,9 @@
+// Package metainfo owns the nouns that everyone shares: ID, Info, Torrent,
+// Magnet, Bitfield and the address of a Block. It parses, checks, makes and writes
+// torrents (BEP 3, 9, 12, 19, 27, 47, 52, 53) and maps foreign names to names
+// that are safe on every system. Every other package may import it. Its functions
+// keep no state and may be called from any goroutine; what they return is
+// immutable, except a Bitfield, which belongs to one goroutine.
 package metainfo
 
 import "encoding/hex"

@@ -24,6 +24,9 @@ const (
 // forgiven: line ends and the like.
 const maxTrailing = 4 << 10
 
+// endOfTime is the year 10000 in Unix seconds; later dates cannot be written as RFC 3339.
+const endOfTime = 253402300800
+
 // Limits on the lists beside the info dictionary.
 const (
 	maxTrackers = 1000
@@ -121,7 +124,7 @@ func parseOuter(b []byte, w *warnings) (*Torrent, error) {
 		case "created by":
 			t.CreatedBy = text(val)
 		case "creation date":
-			if n, ok := bencode.Int(val); ok && n > 0 && n < 1<<38 {
+			if n, ok := bencode.Int(val); ok && n > 0 && n < endOfTime {
 				t.Created = time.Unix(n, 0).UTC()
 			}
 		}
@@ -140,7 +143,7 @@ func parseOuter(b []byte, w *warnings) (*Torrent, error) {
 			return nil, err
 		}
 		if missing > 0 {
-			w.addf("piece layers of %d files are missing", missing)
+			w.sumf("piece layers of %d files are missing", missing)
 		}
 	} else {
 		t.layers = nil
@@ -193,7 +196,12 @@ func readWebSeeds(raw []byte, w *warnings) []string {
 // readNodes reads pairs of host and port (BEP 5).
 func readNodes(raw []byte, w *warnings) []string {
 	var out []string
+	tried := 0
 	for pair := range bencode.List(raw) {
+		if tried++; len(out) == maxNodes || tried > 10*maxNodes {
+			w.sumf("more than %d nodes; the rest is left out", len(out))
+			break
+		}
 		var host string
 		port := int64(-1)
 		i := 0
@@ -208,10 +216,6 @@ func readNodes(raw []byte, w *warnings) []string {
 		if !validHost(host) || port < 1 || port > 65535 {
 			w.addf("node %s is not a host and a port", short(pair))
 			continue
-		}
-		if len(out) == maxNodes {
-			w.addf("more than %d nodes; the rest is ignored", maxNodes)
-			break
 		}
 		out = append(out, net.JoinHostPort(host, strconv.FormatInt(port, 10)))
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shoal/internal/bencode"
 )
 
 func outer(pairs ...any) []byte {
@@ -83,6 +85,26 @@ func TestParseOuterTolerates(t *testing.T) {
 	warned(t, tor, "2000 trackers beyond the first 1000")
 }
 
+// Lists of nothing but rubbish end early.
+func TestParseOuterRubbish(t *testing.T) {
+	bad := "l" + strings.Repeat("1:x", 1_000_000) + "e"
+	start := time.Now()
+	tor := parses(t, []byte("d13:announce-listl"+bad+"e4:info"+encode(single())+"5:nodes"+bad+"8:url-list"+bad+"e"))
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	warned(t, tor, "trackers beyond the first", "and ")
+	if len(tor.Warnings) > maxWarnings+4 {
+		t.Errorf("%d warnings", len(tor.Warnings))
+	}
+}
+
+func TestWireStruct(t *testing.T) {
+	if err := bencode.CheckFields(outerDict{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestParseInfoFields(t *testing.T) {
 	for v, want := range map[any]bool{1: true, 2: true, 0: false, "1": false} {
 		if got := parses(t, torrent(with(single(), "private", v))).Info.Private(); got != want {
@@ -147,7 +169,7 @@ func TestNamesBudget(t *testing.T) {
 		b.WriteString("d10:0123456789")
 	}
 	b.WriteString("d")
-	for i := range 300_000 {
+	for i := range 120_000 {
 		fmt.Fprintf(&b, "6:%06d%s", i, leaf)
 	}
 	b.WriteString("e" + strings.Repeat("e", depth) + "12:meta versioni2e4:name3:dir12:piece lengthi16384eee")

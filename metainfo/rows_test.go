@@ -312,7 +312,10 @@ func TestM16ManyFiles(t *testing.T) {
 		t.Error(got)
 	}
 
-	const files = 1_000_000
+	files := 1_000_000
+	if raceEnabled {
+		files = 50_000 // the figures are those of the plain build
+	}
 	var b bytes.Buffer
 	b.WriteString("d4:infod5:filesl")
 	for i := range files {
@@ -330,18 +333,13 @@ func TestM16ManyFiles(t *testing.T) {
 	if err != nil || len(tor.Info.Files()) != files {
 		t.Fatal(err)
 	}
-	grown := (after.Sys - before.Sys) >> 20
-	t.Logf("%d files of %d MiB in %v, %d MiB more from the system, %d MiB allocated in all",
-		files, b.Len()>>20, took, grown, (after.TotalAlloc-before.TotalAlloc)>>20)
-	limit := 3 * time.Second
-	if raceEnabled {
-		limit *= 10
-	}
-	if took > limit || grown > 600 {
+	grown := (after.TotalAlloc - before.TotalAlloc) >> 20 // no peak can be higher
+	t.Logf("%d files of %d MiB in %v, %d MiB allocated", files, b.Len()>>20, took, grown)
+	if took > 3*time.Second || grown+uint64(b.Len()>>20) > 600 {
 		t.Errorf("took %v and %d MiB", took, grown)
 	}
 
-	more := strings.Repeat("d6:lengthi0e4:pathl1:aee", maxFiles+1)
+	more := strings.Repeat("d6:lengthi0e4:pathl1:aee", maxFiles+1) // refused before names are mapped
 	refused(t, []byte("d4:infod5:filesl"+more+"e4:name3:dir12:piece lengthi16384e6:pieces0:ee"), "more than 1048576 files")
 }
 

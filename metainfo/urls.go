@@ -102,13 +102,14 @@ func thisMachine(host string) bool {
 	return err == nil && (a.IsLoopback() || a.IsUnspecified())
 }
 
-// urls keeps URLs that pass a check, each once, up to a limit, and says what it leaves out.
+// urls keeps those URLs that pass a check, each once, up to a limit, and says what it leaves out.
 type urls struct {
 	limit   int
 	what    string
 	check   func(string) (string, error)
 	warn    *warnings
 	seen    map[string]bool
+	tried   int
 	dropped int
 }
 
@@ -120,7 +121,8 @@ func (c *urls) add(list []string, s string) []string {
 	if strings.TrimSpace(s) == "" {
 		return list
 	}
-	if len(c.seen) == c.limit {
+	// Bad ones are counted too, so that millions of them cost no time.
+	if c.tried++; len(c.seen) == c.limit || c.tried > 10*c.limit {
 		c.dropped++
 		return list
 	}
@@ -139,6 +141,6 @@ func (c *urls) add(list []string, s string) []string {
 // close says how many were beyond the limit.
 func (c *urls) close() {
 	if c.dropped > 0 {
-		c.warn.addf("%d %ss beyond the first %d are left out", c.dropped, c.what, c.limit)
+		c.warn.sumf("%d %ss beyond the first %d are left out", c.dropped, c.what, c.limit)
 	}
 }

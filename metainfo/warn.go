@@ -8,6 +8,7 @@ const maxWarnings = 50
 // warnings collects what was tolerated, at most maxWarnings lines and a count of the rest.
 type warnings struct {
 	lines []string
+	sums  []string
 	more  int
 }
 
@@ -19,11 +20,17 @@ func (w *warnings) addf(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf(format, args...))
 }
 
+// sumf adds a line that sums up and that is kept in any case; there are only a few kinds.
+func (w *warnings) sumf(format string, args ...any) {
+	w.sums = append(w.sums, fmt.Sprintf(format, args...))
+}
+
 func (w *warnings) all() []string {
+	all := append(w.lines, w.sums...)
 	if w.more > 0 {
-		return append(w.lines, fmt.Sprintf("and %d more warnings", w.more))
+		all = append(all, fmt.Sprintf("and %d more warnings", w.more))
 	}
-	return w.lines
+	return all
 }
 
 // invalid makes an error that wraps ErrInvalid.

@@ -12,6 +12,9 @@ import (
 	"shoal/peer/wire"
 )
 
+// keepCtl is the largest buffer for messages that is used again, in bytes.
+const keepCtl = 64 << 10
+
 // maxUpload is how many blocks go into one write at most: 256 KiB.
 const maxUpload = 16
 
@@ -130,6 +133,9 @@ func (w *writer) flush() error {
 	if err := w.write(); err != nil {
 		return err
 	}
+	if cap(w.ctl) > keepCtl {
+		w.ctl = nil
+	}
 	w.last = time.Now()
 	switch d := w.last.Sub(start); {
 	case d < quickWrite && asked == w.batch:
@@ -155,7 +161,7 @@ func (w *writer) load() error {
 	}
 	good := w.blocks[:0]
 	for rest := w.blocks; len(rest) > 0; {
-		off, n, size := w.run1(rest)
+		off, n, size := w.contiguous(rest)
 		if !w.readAt(off, size) {
 			// One by one, to lose no more than what is unreadable.
 			for _, b := range rest[:n] {
@@ -174,8 +180,8 @@ func (w *writer) load() error {
 	return nil
 }
 
-// run1 returns the offset, number and bytes of the leading blocks that lie one after another.
-func (w *writer) run1(blocks []metainfo.Block) (off int64, n, size int) {
+// contiguous returns the offset, number and bytes of the leading blocks that lie one after another.
+func (w *writer) contiguous(blocks []metainfo.Block) (off int64, n, size int) {
 	off = w.src.Offset(blocks[0])
 	for n < len(blocks) && (n == 0 || w.src.Offset(blocks[n]) == off+int64(size)) {
 		size += blocks[n].Length

@@ -82,7 +82,8 @@ func TestDiskCommitAndVerify(t *testing.T) {
 			}
 		}
 		for i := range b.info.NumPieces() {
-			if r := b.commit(i); !r.OK || r.Err != nil || r.Digests != nil || r.Job.Piece != i || r.Job.Blocks != nil {
+			r := b.commit(i)
+			if !r.OK || r.Err != nil || r.Digests != nil || r.Job.Piece != i || r.Job.Blocks != nil {
 				t.Fatalf("commit of piece %d: %+v", i, r)
 			}
 		}
@@ -90,11 +91,13 @@ func TestDiskCommitAndVerify(t *testing.T) {
 			if r := b.do(piece.Job{Kind: piece.Verify, Piece: i}); !r.OK || r.Err != nil || r.Digests != nil {
 				t.Errorf("verify of piece %d: %+v", i, r)
 			}
-			if r := b.do(piece.Job{Kind: piece.Verify, Piece: i, Digests: true}); !r.OK || !slices.Equal(r.Digests, b.digests(i)) {
-				t.Errorf("verify of piece %d with digests: %+v", i, r)
-			}
-			if r := b.do(piece.Job{Kind: piece.Commit, Piece: i, Blocks: b.pooled(b.blocks(i)), Digests: true}); !r.OK || !slices.Equal(r.Digests, b.digests(i)) {
-				t.Errorf("commit of piece %d with digests: %+v", i, r)
+			for _, j := range []piece.Job{
+				{Kind: piece.Verify, Piece: i, Digests: true},
+				{Kind: piece.Commit, Piece: i, Blocks: b.pooled(b.blocks(i)), Digests: true},
+			} {
+				if r := b.do(j); !r.OK || !slices.Equal(r.Digests, b.digests(i)) {
+					t.Errorf("job %d of piece %d with digests: %+v", j.Kind, i, r)
+				}
 			}
 		}
 	})
@@ -126,7 +129,8 @@ func TestDiskWrongPiece(t *testing.T) {
 // TestDiskLargePiece writes a piece block by block and reads it back, right and wrong.
 func TestDiskLargePiece(t *testing.T) {
 	eachRoot(t, func(t *testing.T, root fsys.FS) {
-		tt := makeTorrent(t, 1024*kib, metainfo.File{Path: "t/a", Length: 700*kib + 5}, metainfo.File{Path: "t/b", Length: 900 * kib})
+		tt := makeTorrent(t, 1024*kib,
+			metainfo.File{Path: "t/a", Length: 700*kib + 5}, metainfo.File{Path: "t/b", Length: 900 * kib})
 		b := newBench(t, tt, root, 2)
 		bl := b.blocks(0)
 		for n := 0; n < len(bl); n += 3 {
@@ -224,8 +228,39 @@ func TestDiskOrder(t *testing.T) {
 	}
 }
 
+// TestDiskQueueThatNeverEmpties: every job submits the next while others wait.
+func TestDiskQueueThatNeverEmpties(t *testing.T) {
+	tt := mixed(t)
+	store := piece.NewStore(fsys.NewMem(), tt.info, piece.NewFiles(4))
+	d := piece.NewDisk(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const jobs, waiting = 2000, 100
+	var got []int
+	var submit func(n int)
+	submit = func(n int) {
+		d.Submit(&piece.Job{Kind: piece.Verify, Store: store, Begin: n, Done: func(r piece.Result) {
+			if got = append(got, r.Job.Begin); len(got) == jobs {
+				cancel()
+			} else if len(got) < jobs {
+				submit(n + waiting)
+			}
+		}})
+	}
+	for n := range waiting {
+		submit(n)
+	}
+	d.Run(ctx)
+	for i, n := range got[:jobs] {
+		if i != n {
+			t.Fatalf("job %d came in place %d", n, i)
+		}
+	}
+}
+
 func TestJobAllocatesNothing(t *testing.T) {
-	tt := makeTorrent(t, 1024*kib, metainfo.File{Path: "a", Length: 1600 * kib}, metainfo.File{Path: "b", Length: 448 * kib})
+	tt := makeTorrent(t, 1024*kib,
+		metainfo.File{Path: "a", Length: 1600 * kib}, metainfo.File{Path: "b", Length: 448 * kib})
 	root, err := fsys.OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +310,8 @@ func BenchmarkCommit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range jobs {
-			jobs[i] = piece.Job{Kind: piece.Commit, Piece: i, Store: be.store, Blocks: be.pooled(be.blocks(i)), Done: func(r piece.Result) { done <- r }}
+			jobs[i] = piece.Job{Kind: piece.Commit, Piece: i, Store: be.store, Blocks: be.pooled(be.blocks(i)),
+				Done: func(r piece.Result) { done <- r }}
 			be.Submit(&jobs[i])
 		}
 		for range jobs {

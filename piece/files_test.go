@@ -19,7 +19,8 @@ func TestFilesBound(t *testing.T) {
 		counted := &countingFS{FS: root, dirty: map[string]bool{}, open: map[string]int{}}
 		var list []metainfo.File
 		for i := range files {
-			list = append(list, metainfo.File{Path: path.Join("t", string(rune('a'+i/26)), string(rune('a'+i%26))), Length: 20*kib + int64(i)})
+			name := path.Join("t", string(rune('a'+i/26)), string(rune('a'+i%26)))
+			list = append(list, metainfo.File{Path: name, Length: 20*kib + int64(i)})
 		}
 		tt := makeTorrent(t, 32*kib, list...)
 		pool := piece.NewFiles(limit)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -195,7 +196,8 @@ func TestS02ReadError(t *testing.T) {
 // others are not; the next sync is clean, and a piece written again is safe.
 func TestS03FailedSyncIsToldOnce(t *testing.T) {
 	m := fsys.NewMem()
-	tt := makeTorrent(t, 64*kib, metainfo.File{Path: "t/a", Length: 100 * kib}, metainfo.File{Path: "t/b", Length: 200 * kib})
+	tt := makeTorrent(t, 64*kib,
+		metainfo.File{Path: "t/a", Length: 100 * kib}, metainfo.File{Path: "t/b", Length: 200 * kib})
 	b := newBench(t, tt, m, 1)
 	b.commit(0)
 	if err := b.store.Sync(t.Context()); err != nil {
@@ -212,6 +214,9 @@ func TestS03FailedSyncIsToldOnce(t *testing.T) {
 	}
 	wantIs(t, err, syscall.EIO)
 	wantFile(t, err, m, "t/a")
+	if want := "sync " + filepath.FromSlash("/mem/t/a") + ": " + syscall.EIO.Error() + "; pieces needed again: 1"; err.Error() != want {
+		t.Errorf("error reads %q, want %q", err, want)
+	}
 	if err := b.store.Sync(t.Context()); err != nil {
 		t.Errorf("told twice: %v", err)
 	}
@@ -233,4 +238,31 @@ func TestS03FailedSyncIsToldOnce(t *testing.T) {
 	all := metainfo.NewBitfield(b.info.NumPieces())
 	all.SetAll()
 	b.cutPower(t, m, rand.New(rand.NewPCG(1, 1)), &all)
+}
+
+// TestR02UnsyncedFromAnEarlierRun: a process is killed between writing and syncing, the
+// next one syncs what the first wrote, and then the power goes.
+func TestR02UnsyncedFromAnEarlierRun(t *testing.T) {
+	m := fsys.NewMem()
+	b := newBench(t, mixed(t), m, 1)
+	all := metainfo.NewBitfield(b.info.NumPieces())
+	all.SetAll()
+	b.writeAll(t, b.store)
+	b.store.Close()
+
+	b.store = piece.NewStore(m, b.info, piece.NewFiles(4))
+	b.store.Unsynced(&all)
+	m.FailAt(1, syscall.EIO)
+	se, ok := errors.AsType[*piece.SyncError](b.store.Sync(t.Context()))
+	if !ok || len(se.Pieces) == 0 {
+		t.Fatalf("a failed sync names %v", se)
+	}
+	for _, i := range se.Pieces {
+		b.commit(i)
+	}
+	if err := b.store.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.cutPower(t, m, rand.New(rand.NewPCG(2, 2)), &all)
+	b.store.Close()
 }

@@ -84,13 +84,17 @@ var harms = []struct {
 	{"cut", func(f string) error { return os.Truncate(f, 1000) }, piece.ErrCut, false},
 	{"deleted", os.Remove, piece.ErrDeleted, true},
 	{"folder deleted", func(f string) error { return os.RemoveAll(filepath.Dir(f)) }, piece.ErrDeleted, true},
-	{"replaced by a folder", func(f string) error { return errors.Join(os.Remove(f), os.Mkdir(f, 0o777)) }, piece.ErrReplaced, false},
+	{"replaced by a folder", func(f string) error {
+		return errors.Join(os.Remove(f), os.Mkdir(f, 0o777))
+	}, piece.ErrReplaced, false},
 	{"replaced by a file", func(f string) error {
 		b, err := os.ReadFile(f)
 		later := time.Now().Add(time.Second)
 		return errors.Join(err, os.WriteFile(f+"2", b, 0o666), os.Chtimes(f+"2", later, later), os.Rename(f+"2", f))
 	}, piece.ErrReplaced, false},
-	{"replaced by a link", func(f string) error { return errors.Join(os.Rename(f, f+"2"), os.Symlink("b2", f)) }, piece.ErrReplaced, false},
+	{"replaced by a link", func(f string) error {
+		return errors.Join(os.Rename(f, f+"2"), os.Symlink("b2", f))
+	}, piece.ErrReplaced, false},
 	{"folder replaced by a file", func(f string) error {
 		return errors.Join(os.RemoveAll(filepath.Dir(f)), os.WriteFile(filepath.Dir(f), nil, 0o666))
 	}, syscall.ENOTDIR, false},
@@ -212,7 +216,8 @@ func TestS04RootGone(t *testing.T) {
 			err = l.store.Inspect()
 			wantIs(t, err, fsys.ErrMoved)
 			wantFile(t, err, l.root, "")
-			other := piece.NewStore(l.root, makeTorrent(t, 64*kib, metainfo.File{Path: "u/new", Length: kib}).info, piece.NewFiles(2))
+			fresh := makeTorrent(t, 64*kib, metainfo.File{Path: "u/new", Length: kib})
+			other := piece.NewStore(l.root, fresh.info, piece.NewFiles(2))
 			defer other.Close()
 			err = other.WriteBlocks(0, [][]byte{{1}})
 			if how == "removed" {
@@ -273,25 +278,22 @@ func TestM15Links(t *testing.T) {
 	outside := t.TempDir()
 	secret := filepath.Join(outside, "b")
 	os.WriteFile(secret, []byte("secret"), 0o666)
-	for name, plant := range map[string]func(t1 string) error{
-		"folder to elsewhere": func(p string) error { return os.Symlink(outside, filepath.Join(p, "t")) },
-		"folder within": func(p string) error {
-			return errors.Join(os.Mkdir(filepath.Join(p, "u"), 0o777), os.Symlink("u", filepath.Join(p, "t")))
-		},
-		"file to elsewhere": func(p string) error {
-			return errors.Join(os.Mkdir(filepath.Join(p, "t"), 0o777), os.Symlink(secret, filepath.Join(p, "t/b")))
-		},
+	mkdir := func(p, name string) error { return os.Mkdir(filepath.Join(p, name), 0o777) }
+	write := func(p, name string) error { return os.WriteFile(filepath.Join(p, name), []byte("mine"), 0o666) }
+	link := func(p, name, to string) error { return os.Symlink(to, filepath.Join(p, name)) }
+	for name, plant := range map[string]func(p string) error{
+		"folder to elsewhere": func(p string) error { return link(p, "t", outside) },
+		"folder within":       func(p string) error { return errors.Join(mkdir(p, "u"), link(p, "t", "u")) },
+		"file to elsewhere":   func(p string) error { return errors.Join(mkdir(p, "t"), link(p, "t/b", secret)) },
 		"file within": func(p string) error {
-			return errors.Join(os.Mkdir(filepath.Join(p, "t"), 0o777), os.WriteFile(filepath.Join(p, "x"), []byte("mine"), 0o666), os.Symlink("../x", filepath.Join(p, "t/b")))
+			return errors.Join(mkdir(p, "t"), write(p, "x"), link(p, "t/b", "../x"))
 		},
-		"dangling": func(p string) error {
-			return errors.Join(os.Mkdir(filepath.Join(p, "t"), 0o777), os.Symlink("../none", filepath.Join(p, "t/b")))
-		},
+		"dangling": func(p string) error { return errors.Join(mkdir(p, "t"), link(p, "t/b", "../none")) },
 		"pipe": func(p string) error {
-			return errors.Join(os.Mkdir(filepath.Join(p, "t"), 0o777), syscall.Mkfifo(filepath.Join(p, "t/b"), 0o666))
+			return errors.Join(mkdir(p, "t"), syscall.Mkfifo(filepath.Join(p, "t/b"), 0o666))
 		},
-		"folder":            func(p string) error { return os.MkdirAll(filepath.Join(p, "t/b"), 0o777) },
-		"file for a folder": func(p string) error { return os.WriteFile(filepath.Join(p, "t"), nil, 0o666) },
+		"folder":            func(p string) error { return errors.Join(mkdir(p, "t"), mkdir(p, "t/b")) },
+		"file for a folder": func(p string) error { return write(p, "t") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := t.TempDir()

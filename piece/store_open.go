@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"strings"
 
 	"shoal/internal/fsys"
@@ -103,9 +102,13 @@ func (s *Store) open(i int, write bool) (fsys.File, error) {
 	if write {
 		flag = os.O_RDWR
 	}
+	known := s.wasSeen(i)
 	f, err := s.root.OpenFile(name, flag, 0)
 	if err == nil {
 		err = s.opened(i, f, write)
+	}
+	if err == nil && write && !known {
+		s.entered(name) // an earlier run may have made it
 	}
 	if err != nil {
 		return nil, s.fileError("open", i, err)
@@ -209,12 +212,12 @@ func (s *Store) create(i int, name string) (fsys.File, error) {
 	}
 	f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 	if err == nil {
+		s.entered(name)
 		err = s.opened(i, f, true)
 	}
 	if err != nil {
 		return nil, s.fileError("create", i, err)
 	}
-	s.entered(path.Dir(name))
 	return f, nil
 }
 
@@ -229,9 +232,7 @@ func (s *Store) makeFolders(name string) error {
 		case errors.Is(err, fs.ErrNotExist) && s.dirs[dir]:
 			err = ErrDeleted
 		case errors.Is(err, fs.ErrNotExist):
-			if err = s.root.MkdirAll(dir, 0o777); err == nil {
-				s.entered(path.Dir(dir))
-			}
+			err = s.root.MkdirAll(dir, 0o777)
 		}
 		if err != nil {
 			return s.pathError("make folder", dir, -1, err)
@@ -241,11 +242,19 @@ func (s *Store) makeFolders(name string) error {
 	return nil
 }
 
-// entered notes that a folder got a new entry, for Sync.
-func (s *Store) entered(dir string) {
+// entered notes for Sync that the folders on the way to name may have new entries.
+func (s *Store) entered(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.entries[dir] = true
+	s.noteEntries(name)
+}
+
+// noteEntries is entered while Store.mu is held.
+func (s *Store) noteEntries(name string) {
+	s.entries["."] = true
+	for dir := range parents(name) {
+		s.entries[dir] = true
+	}
 }
 
 // Create makes the empty files of the torrent and the folders they lie in;

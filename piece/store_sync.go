@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 
 	"shoal/metainfo"
 )
+
+// syncNeedsWrite: Windows syncs only what is open for writing. Elsewhere a file that must
+// not be written any more can still be synced.
+const syncNeedsWrite = runtime.GOOS == "windows"
 
 // unsynced is what the Store knows about durability; guarded by Store.mu.
 type unsynced struct {
@@ -57,6 +62,30 @@ func (s *Store) Sync(ctx context.Context) error {
 	return s.takeLost()
 }
 
+// Unsynced says that these pieces were written before this Store was made, by
+// an earlier run that did not get to sync them. The next Sync treats them as if they
+// had been written now; without this call it knows nothing of them.
+func (s *Store) Unsynced(pieces *metainfo.Bitfield) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var spans []metainfo.Span
+	for i := range s.info.NumPieces() {
+		if !pieces.Has(i) {
+			continue
+		}
+		s.pieces.Set(i)
+		spans = s.info.AppendSpans(spans[:0], s.info.PieceOffset(i), int64(s.info.PieceSize(i)))
+		for _, sp := range spans {
+			st := &s.state[sp.File]
+			if s.stored(sp.File) && !st.dirty.Load() {
+				st.dirty.Store(true)
+				st.settled = false
+				s.noteEntries(s.info.Files()[sp.File].Path)
+			}
+		}
+	}
+}
+
 // takeLost hands out what failed. mu is held.
 func (s *Store) takeLost() error {
 	if len(s.failed) == 0 {
@@ -80,7 +109,7 @@ func (s *Store) syncFiles(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		h, err := s.use(i, true)
+		h, err := s.use(i, syncNeedsWrite)
 		if err != nil {
 			s.state[i].dirty.Store(false)
 			s.syncFailed(err, i)
@@ -140,7 +169,9 @@ func (s *Store) syncFolders(ctx context.Context, dirs map[string]bool) error {
 		if err == nil {
 			continue
 		}
-		s.entered(dir)
+		s.mu.Lock()
+		s.entries[dir] = true
+		s.mu.Unlock()
 		var below []int
 		for i := range s.info.Files() {
 			if s.stored(i) && within(s.info.Files()[i].Path, dir) {

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path"
+	"path/filepath"
 	"testing"
 
 	"shoal/internal/fsys"
@@ -109,7 +109,7 @@ func wantIs(t *testing.T, err, want error) {
 func wantFile(t *testing.T, err error, root fsys.FS, name string) {
 	t.Helper()
 	fe, ok := errors.AsType[*piece.FileError](err)
-	if want := path.Join(root.Path(), name); !ok || fe.Path != want {
+	if want := filepath.Join(root.Path(), filepath.FromSlash(name)); !ok || fe.Path != want {
 		t.Errorf("error %v does not name %s", err, want)
 	}
 }

@@ -58,7 +58,9 @@ func (a *announcer) add(t *torrent) {
 		baseUp: snap.UpTotal, baseDown: snap.DownTotal,
 	}
 	a.mu.Lock()
-	a.list = append(a.list, e)
+	if a.find(t) == nil {
+		a.list = append(a.list, e)
+	}
 	a.mu.Unlock()
 	poke(a.wake)
 }

@@ -2,9 +2,12 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"shoal/internal/fsys"
 	"shoal/metainfo"
+	"shoal/piece"
 	"shoal/session/state"
 	"shoal/status"
 )
@@ -167,12 +170,32 @@ func (s *Session) Resume(ctx context.Context, id metainfo.ID) error {
 	if sw == nil {
 		return fmt.Errorf("%s cannot be resumed, it must be added again", t.info.Name())
 	}
+	_, failure, _ := t.look()
+	if failure != nil {
+		t.store.Reset() // the files are taken as they are now
+	}
 	t.set(func() { t.err = nil })
 	if err := sw.Resume(ctx); err != nil {
 		return err
 	}
+	if filesChanged(failure) {
+		if err := sw.Recheck(ctx); err != nil {
+			return err
+		}
+	}
 	s.announce.add(t)
 	return nil
+}
+
+// filesChanged reports whether a torrent failed because somebody else was at
+// its files, so that nothing in them can be taken for granted.
+func filesChanged(err error) bool {
+	for _, cause := range []error{piece.ErrDeleted, piece.ErrReplaced, piece.ErrCut, piece.ErrChanged, fsys.ErrMoved} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // Remove implements status.Backend. Files stay; the resume record goes.

@@ -31,6 +31,7 @@ func (h host) Completed() {
 func (h host) Failed(err error) {
 	h.t.s.log.Error("torrent stopped", "torrent", h.t.id, "err", err)
 	h.t.set(func() { h.t.err = err })
+	h.t.s.wg.Go(func() { h.t.s.announce.remove(h.t) })
 }
 
 func (h host) Banned(addr netip.Addr, reason string) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"shoal/metainfo"
+	"shoal/piece"
 	"shoal/session/state"
 )
 
@@ -40,10 +41,10 @@ func newKeeper(s *Session) *keeper {
 // changed notes that a record is out of date by so many verified bytes. It never waits.
 func (k *keeper) changed(t *torrent, bytes int64) {
 	k.mu.Lock()
+	first := len(k.dirty) == 0
 	k.dirty[t] = struct{}{}
 	before := k.bytes
 	k.bytes += bytes
-	first := len(k.dirty) == 1
 	full := before < saveBytes && k.bytes >= saveBytes
 	k.mu.Unlock()
 	if first || full {
@@ -105,10 +106,12 @@ func (k *keeper) round(ctx context.Context) {
 		if _, ok := dirty[t]; !ok || ctx.Err() != nil {
 			continue
 		}
-		if err := k.save(ctx, t, false); err != nil && ctx.Err() == nil {
-			k.warning(t, err)
-			k.changed(t, 0)
+		err := k.save(ctx, t, false)
+		if _, stopped := errors.AsType[*piece.SyncError](err); stopped || err == nil || ctx.Err() != nil {
+			continue // who stops says why
 		}
+		k.warning(t, err)
+		k.changed(t, 0)
 	}
 }
 
@@ -165,7 +168,10 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 		}
 		setFiles(rec, t.info, files, final)
 	})
-	return errors.Join(closeErr, k.write(t))
+	if ctx.Err() != nil {
+		syncErr = nil // the record says so
+	}
+	return errors.Join(syncErr, closeErr, k.write(t))
 }
 
 // begin saves the record before the first byte is written, so that a kill from

@@ -104,7 +104,7 @@ func killLoop(t *testing.T, seed uint64, powerCut bool) (v survey, sent int64) {
 // that is not on disk, and loses none that is.
 func TestR01Kill(t *testing.T) {
 	var all survey
-	const runs = 20
+	const runs = 20 / fewer
 	for seed := range uint64(runs) {
 		v, sent := killLoop(t, seed, false)
 		all.add(v)
@@ -123,7 +123,7 @@ func TestR01Kill(t *testing.T) {
 // synced a random part is gone.
 func TestR02PowerCut(t *testing.T) {
 	var all survey
-	const runs = 20
+	const runs = 20 / fewer
 	for seed := range uint64(runs) {
 		v, _ := killLoop(t, seed, true)
 		all.add(v)

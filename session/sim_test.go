@@ -137,6 +137,18 @@ func (n *node) seed() *node {
 	return n
 }
 
+// fails waits for the torrent to fail and returns why.
+func (n *node) fails(limit time.Duration) error {
+	n.w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := n.s.Wait(ctx, n.w.tor.ID)
+	if err == nil || ctx.Err() != nil {
+		n.w.t.Fatalf("%v: %v; the torrent was to fail: %+v", n.host.Addr(), err, n.status())
+	}
+	return err
+}
+
 // addr is where the node can be connected to.
 func (n *node) addr() string {
 	return fmt.Sprintf("%v:%d", n.host.Addr(), n.s.Addrs()[0].Port())

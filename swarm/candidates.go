@@ -50,6 +50,7 @@ type candidates struct {
 	bans    map[netip.Addr]struct{}
 	dialing int
 	dirty   bool // somebody may have become dialable
+	moved   bool // a state has changed, which shows in the snapshot
 	needed  time.Duration
 }
 
@@ -121,6 +122,7 @@ func (s *candidates) enter(k *candidate, to candState) {
 	if k.state = to; to == candDialing {
 		s.dialing++
 	}
+	s.moved = true
 }
 
 func (s *candidates) connected(addr netip.AddrPort) {

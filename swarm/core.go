@@ -243,6 +243,10 @@ func (c *core) settle(now time.Time) {
 		c.told = true
 		c.act(action{kind: acCompleted})
 	}
+	if c.cands.moved {
+		c.cands.moved = false
+		c.changed()
+	}
 	if c.snap.dirty && (c.snap.force || c.now-c.snap.at >= snapEvery) {
 		c.snap = snapState{at: c.now}
 		c.act(action{kind: acPublish})

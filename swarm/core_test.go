@@ -147,7 +147,7 @@ func TestDepth(t *testing.T) {
 		bandwidth float64       // share of the peer's rate that must be used after that
 	}{
 		{"20 kB/s", 1, 100 * time.Millisecond, 2000, 2, 6, 10 * time.Second, 0.9},
-		{"1 MB/s", 64, 50 * time.Millisecond, 2000, 50, 90, 8 * time.Second, 0.95},
+		{"1 MB/s", 64, 50 * time.Millisecond, 2000, 25, 60, 8 * time.Second, 0.95},
 		{"100 Mbit/s x 100 ms", 763, 100 * time.Millisecond, 2000, 250, 600, 5 * time.Second, 0.9},
 		{"1 GB/s over loopback", 65536, 200 * time.Microsecond, 2000, 250, 2000, 200 * time.Millisecond, 0.9},
 		{"10 Gbit/s x 20 ms", 76000, 20 * time.Millisecond, 2000, 1500, 2000, 2 * time.Second, 0.9},

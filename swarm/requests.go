@@ -19,7 +19,9 @@ const (
 	maxDepth   = 2000 // 31 MiB; what libtorrent and Transmission accept
 	quietReqq  = 250  // accepted by every client that says nothing (BEP 10 reqq)
 
-	queueTime = time.Second // of a peer's rate is asked ahead
+	// queueTime of a peer's rate is asked ahead, beside what its latency asks for. In swarms with a
+	// slow seed half a second makes fewer copies of one piece than a whole one.
+	queueTime = 500 * time.Millisecond
 
 	firstPatience = 20 * time.Second // with a peer that has sent no block yet
 	minPatience   = 2 * time.Second
@@ -60,7 +62,7 @@ func (d *download) init(now time.Duration) {
 func (d *download) isFast(i int) bool { return slices.Contains(d.fast, i) }
 
 // target is how many requests should be out. It follows the rate, so that a
-// slow peer holds few blocks hostage: one second of it, and more than
+// slow peer holds few blocks hostage: queueTime and a round trip of it, and more than
 // easyDepth only if the latency asks for that.
 func (d *download) target(reqq int) int {
 	if reqq <= 0 {
@@ -74,7 +76,7 @@ func (d *download) target(reqq int) int {
 		return min(d.depth, limit)
 	}
 	blocks := d.meter.quick / metainfo.BlockSize
-	easy := min(blocks*queueTime.Seconds(), easyDepth)
+	easy := min(blocks*(queueTime+d.rtt).Seconds(), easyDepth)
 	far := 2 * blocks * d.rtt.Seconds()
 	return min(max(minDepth, int(math.Ceil(max(easy, far)))), limit)
 }
@@ -144,7 +146,7 @@ func (c *core) timed(p *peer, delay time.Duration) {
 	case d.snubbed && delay < unsnubDelay:
 		d.snubbed, d.ramping, d.depth = false, true, minDepth
 		c.choke.dirty = true
-	case d.ramping && delay > queueTime: // a second's worth is on its way already
+	case d.ramping && delay > queueTime+d.rtt: // enough is on its way already
 		d.ramping = false
 	case d.ramping && d.depth < maxDepth:
 		d.depth++
@@ -183,9 +185,15 @@ func (c *core) unask(id piece.PeerID, b metainfo.Block) {
 
 // cancel tells p that b is not wanted any more; it may be on its way all the same.
 func (c *core) cancel(p *peer, b metainfo.Block) {
-	p.down.forgiven++
-	c.refund(1)
+	c.forgive(p)
 	c.send(p, wire.Message{Kind: wire.Cancel, Index: uint32(b.Piece), Begin: uint32(b.Begin), Length: uint32(b.Length)})
+}
+
+// forgive notes that a block which was asked of p is not expected any more. How many may come all the
+// same is bounded, so that no peer earns the right to send rubbish without end.
+func (c *core) forgive(p *peer) {
+	p.down.forgiven = min(p.down.forgiven+1, maxDepth)
+	c.refund(1)
 }
 
 // giveUp frees everything that p was asked for, so that others can be asked.
@@ -196,8 +204,7 @@ func (c *core) giveUp(p *peer, tell bool) {
 		if tell {
 			c.cancel(p, a.block)
 		} else {
-			d.forgiven++
-			c.refund(1)
+			c.forgive(p)
 		}
 	}
 	if d.asked.len() > 0 {

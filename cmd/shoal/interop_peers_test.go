@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -28,8 +27,12 @@ const systemPython = "/usr/bin/python3"
 type foreign struct {
 	name    string
 	command func(torrent, dir string) *exec.Cmd
-	after   func(t *testing.T, torrent, dir string) // once it runs
 	running *running
+	// Transmission is asked directly, because it announces late; nil: the tracker hears it.
+	after func(t *testing.T, torrent, dir string) // until it is ready
+	done  func(t *testing.T)                      // until it has everything
+	// noEmpty: it does not make empty files.
+	noEmpty bool
 }
 
 // start runs the client with one torrent until the test ends.
@@ -51,28 +54,23 @@ func (f *foreign) start(t *testing.T, torrent, dir string) {
 	}
 }
 
-// stop lets the client end by itself, so that it writes what it still holds.
-func (f *foreign) stop() {
-	_ = f.running.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-f.running.ended:
-	case <-time.After(5 * time.Second):
-		f.running.kill()
-	}
-}
-
 func libtorrent(_ *interopWorld, at netip.AddrPort) *foreign {
 	return &foreign{name: "libtorrent", command: func(torrent, dir string) *exec.Cmd {
 		return exec.Command(systemPython, filepath.Join("testdata", "interop", "lt.py"), torrent, dir, at.String())
 	}}
 }
 
+// aria2 seeds what is there already; what it had to download it does not serve, but ends.
 func aria2(_ *interopWorld, at netip.AddrPort) *foreign {
 	return &foreign{name: "aria2", command: func(torrent, dir string) *exec.Cmd {
+		until := "--seed-ratio=0.0"
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
+			until = "--seed-time=0"
+		}
 		return exec.Command("aria2c", "--no-conf=true", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false", "--enable-peer-exchange=false",
 			"--listen-port="+strconv.Itoa(int(at.Port())), "--dir", dir, "--file-allocation=none", "--summary-interval=0",
 			"--console-log-level=notice", "--show-console-readout=false", "--interface="+at.Addr().String(),
-			"--check-integrity=true", "--bt-hash-check-seed=true", "--seed-ratio=0.0", "--allow-overwrite=true", torrent)
+			"--check-integrity=true", "--bt-hash-check-seed=true", until, "--allow-overwrite=true", torrent)
 	}}
 }
 
@@ -102,38 +100,60 @@ func transmission(w *interopWorld, at netip.AddrPort) *foreign {
 			t.Helper()
 			rpc.add(t, torrent, dir)
 		},
+		done: func(t *testing.T) {
+			t.Helper()
+			eventually(t, "transmission has everything", func() error {
+				left, err := rpc.torrent()
+				if err == nil && (left.LeftUntilDone != 0 || left.PercentDone < 1) {
+					err = fmt.Errorf("it says %+v", left)
+				}
+				return err
+			})
+		},
+		noEmpty: true,
 	}
 }
 
 // transmissionRPC is the little of the RPC that is needed here.
 type transmissionRPC struct{ url, session string }
 
+// transmissionTorrent is how its only torrent is doing.
+type transmissionTorrent struct {
+	Status        int
+	PercentDone   float64
+	LeftUntilDone int64
+}
+
+func (r *transmissionRPC) torrent() (transmissionTorrent, error) {
+	var reply struct{ Torrents []transmissionTorrent }
+	err := r.call("torrent-get", map[string]any{"fields": []string{"status", "percentDone", "leftUntilDone"}}, &reply)
+	if err == nil && len(reply.Torrents) != 1 {
+		err = fmt.Errorf("it has %d torrents", len(reply.Torrents))
+	}
+	if err != nil {
+		return transmissionTorrent{}, err
+	}
+	return reply.Torrents[0], nil
+}
+
 // add waits for the daemon, adds the torrent, and has what is there already verified.
 func (r *transmissionRPC) add(t *testing.T, torrent, dir string) {
 	t.Helper()
-	var state struct {
-		Torrents []struct {
-			Status      int
-			PercentDone float64
-		}
-	}
-	add := map[string]any{"filename": torrent, "download-dir": dir}
-	eventually(t, "transmission-daemon answers", func() error { return r.call("torrent-add", add, nil) })
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) == 0 {
+	eventually(t, "transmission takes the torrent", func() error {
+		return r.call("torrent-add", map[string]any{"filename": torrent, "download-dir": dir}, nil)
+	})
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
 		return
 	}
 	eventually(t, "transmission seeds", func() error {
-		if err := r.call("torrent-get", map[string]any{"fields": []string{"status", "percentDone"}}, &state); err != nil {
-			return err
+		state, err := r.torrent()
+		if err == nil && state.Status == 0 && state.PercentDone < 1 {
+			err = r.call("torrent-verify", map[string]any{}, nil)
 		}
-		if len(state.Torrents) == 1 && state.Torrents[0].Status == 0 && state.Torrents[0].PercentDone < 1 {
-			return r.call("torrent-verify", map[string]any{}, nil)
+		if err == nil && state.Status != 6 {
+			err = fmt.Errorf("it says %+v", state)
 		}
-		if len(state.Torrents) != 1 || state.Torrents[0].Status != 6 {
-			return fmt.Errorf("it says %+v", state)
-		}
-		return nil
+		return err
 	})
 }
 

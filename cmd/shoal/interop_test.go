@@ -69,7 +69,7 @@ func enterNamespace(t *testing.T) {
 ip link set lo up
 for i in 1 2 3; do ip addr add 10.88.0.$i/24 dev lo; ip addr add fd00:88::$i/64 dev lo nodad; done
 exec "$@"`
-	cmd := exec.Command("unshare", "-n", "sh", "-c", script, "sh", os.Args[0], "-test.run=^TestInterop$", "-test.v", "-test.timeout=10m")
+	cmd := exec.Command("unshare", "-n", "sh", "-c", script, "sh", os.Args[0], "-test.run=^TestInterop$", "-test.v", "-test.parallel=4", "-test.timeout=10m")
 	cmd.Env = append(os.Environ(), inside+"=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -178,6 +178,7 @@ func (w *interopWorld) run(t *testing.T, c interopCase) {
 	}
 	other := c.client(w, them)
 	t.Run(c.name(other.name), func(t *testing.T) {
+		t.Parallel()
 		began := time.Now()
 		out := t.TempDir()
 		mine, yours := c.torrent.dir, out
@@ -191,7 +192,12 @@ func (w *interopWorld) run(t *testing.T, c interopCase) {
 		we, they := w.tracker.actor(us, weTell), w.tracker.actor(them, theyTell)
 		var shoal *running
 		startUs := func() { shoal = w.shoal(t, c, us, mine); we.wait(t, shoal, !c.get) }
-		startThem := func() { other.start(t, c.torrent.file, yours); they.wait(t, other.running, c.get) }
+		startThem := func() {
+			other.start(t, c.torrent.file, yours)
+			if other.after == nil {
+				they.wait(t, other.running, c.get)
+			}
+		}
 		if c.weDial {
 			startThem()
 			startUs()
@@ -199,14 +205,23 @@ func (w *interopWorld) run(t *testing.T, c interopCase) {
 			startUs()
 			startThem()
 		}
+		same := func() error {
+			return same(filepath.Join(c.torrent.dir, c.torrent.name), filepath.Join(out, c.torrent.name), !c.get && other.noEmpty)
+		}
 		if c.get {
 			shoal.mustEnd(t, 0)
+			if err := same(); err != nil {
+				t.Error(err)
+			}
 		} else {
-			they.done(t, other.running)
-			other.stop()
+			if other.done != nil {
+				other.done(t)
+			} else {
+				they.done(t, other.running)
+			}
+			eventually(t, other.name+" has written everything", same) // some say it before
 			w.interrupt(t, shoal, 0)
 		}
-		same(t, filepath.Join(c.torrent.dir, c.torrent.name), filepath.Join(out, c.torrent.name))
 		t.Logf("done in %v", time.Since(began).Round(time.Millisecond))
 	})
 }
@@ -239,7 +254,7 @@ func (w *interopWorld) shoal(t *testing.T, c interopCase, at netip.AddrPort, dir
 	}
 	args = append(args, "--listen", at.String(), "--progress", "plain", c.torrent.file)
 	r := &running{cmd: exec.Command("shoal", append(args, more...)...), ended: make(chan struct{})}
-	r.cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(w.dir, "state"))
+	r.cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(w.dir, "state", strings.ReplaceAll(t.Name(), "/", "_")))
 	if _, err := r.begin(regexp.MustCompile(`.`)); err != nil {
 		t.Fatal(err)
 	}
@@ -273,10 +288,10 @@ func (w *interopWorld) interrupt(t *testing.T, r *running, code int) {
 	}
 }
 
-// same compares two files or folders; b must have all that a has.
-func same(t *testing.T, a, b string) {
-	t.Helper()
-	err := filepath.WalkDir(a, func(name string, d fs.DirEntry, err error) error {
+// same compares two files or folders; b must have all that a has, but for empty
+// files where noEmpty says so.
+func same(a, b string, noEmpty bool) error {
+	return filepath.WalkDir(a, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -284,14 +299,14 @@ func same(t *testing.T, a, b string) {
 		if err != nil {
 			return err
 		}
+		if st, err := d.Info(); err != nil || st.Size() == 0 && noEmpty {
+			return err
+		}
 		if equal, err := sameFile(name, filepath.Join(b, rel)); err != nil || !equal {
 			return fmt.Errorf("%s: equal %v, %v", rel, equal, err)
 		}
 		return nil
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // testResume: a download from libtorrent is interrupted once and killed once, and
@@ -317,11 +332,17 @@ func (w *interopWorld) testResume(t *testing.T) {
 	second := w.shoal(t, c, us, out, "--limit-down", "20MB")
 	until(second, `downloading, [4-8]\d%`)
 	second.kill()
-	last := output(t, "env", "XDG_STATE_HOME="+filepath.Join(w.dir, "state"),
-		"shoal", "get", "-o", out, "--listen", us.String(), "--json", w.single.file)
-	same(t, filepath.Join(w.single.dir, w.single.name), filepath.Join(out, w.single.name))
+	cmd := exec.Command("shoal", "get", "-o", out, "--listen", us.String(), "--json", w.single.file)
+	cmd.Env = second.cmd.Env
+	last, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := same(filepath.Join(w.single.dir, w.single.name), filepath.Join(out, w.single.name), false); err != nil {
+		t.Error(err)
+	}
 	var done doneEvent
-	for line := range strings.Lines(last) {
+	for line := range strings.Lines(string(last)) {
 		if strings.Contains(line, `"type":"done"`) {
 			if err := json.Unmarshal([]byte(line), &done); err != nil {
 				t.Fatal(err)

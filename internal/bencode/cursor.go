@@ -54,7 +54,7 @@ func (c *Cursor) String() ([]byte, bool) {
 	}
 	i++
 	c.pos = min(i+n, len(c.b))
-	return c.b[min(i, c.pos):c.pos], true
+	return c.b[min(i, c.pos):c.pos:c.pos], true
 }
 
 // Int returns the integer that comes next and steps over it. When something
@@ -86,7 +86,8 @@ func (c *Cursor) Skip() []byte {
 			return c.b[start:]
 		}
 		if depth <= 0 {
-			return c.b[start:min(c.pos, len(c.b))]
+			end := min(c.pos, len(c.b))
+			return c.b[start:end:end]
 		}
 	}
 }

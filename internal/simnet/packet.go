@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -26,7 +25,7 @@ func (h *Host) ListenPacket(ctx context.Context, network, address string) (net.P
 		a, bs, err = h.bind(network, a, func(b binding) bool { return h.udp[b] != nil })
 		if err == nil {
 			c := &packetConn{h: h, addr: a, bs: bs}
-			c.cond.L = &h.n.mu
+			c.reader.cond.L = &h.n.mu
 			for _, b := range bs {
 				h.udp[b] = c
 			}
@@ -43,9 +42,7 @@ type packetConn struct {
 	tx, rx flow
 	in     []parcel
 	size   int // bytes of in
-	cond   sync.Cond
-	rd     time.Time
-	timer  *time.Timer
+	reader waiter
 	closed bool
 }
 
@@ -60,7 +57,7 @@ func (c *packetConn) arrive(p parcel) {
 	}
 	c.in = append(c.in, p)
 	c.size += len(p.data)
-	c.cond.Broadcast()
+	c.reader.cond.Broadcast()
 }
 
 func (c *packetConn) ReadFrom(p []byte) (int, net.Addr, error) {
@@ -70,7 +67,7 @@ func (c *packetConn) ReadFrom(p []byte) (int, net.Addr, error) {
 		switch {
 		case c.closed:
 			return 0, nil, c.fail("read", net.ErrClosed)
-		case !c.rd.IsZero() && !time.Now().Before(c.rd):
+		case c.reader.late():
 			return 0, nil, c.fail("read", os.ErrDeadlineExceeded)
 		case len(c.in) > 0:
 			d := c.in[0]
@@ -79,7 +76,7 @@ func (c *packetConn) ReadFrom(p []byte) (int, net.Addr, error) {
 			c.size -= len(d.data)
 			return copy(p, d.data), udpAddr(d.from), nil
 		}
-		wait(&c.cond, &c.timer, c.rd)
+		c.reader.wait()
 	}
 }
 
@@ -139,11 +136,8 @@ func (c *packetConn) Close() error {
 	for _, b := range c.bs {
 		delete(c.h.udp, b)
 	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
 	c.in, c.size = nil, 0
-	c.cond.Broadcast()
+	c.reader.end()
 	return nil
 }
 
@@ -156,8 +150,7 @@ func (c *packetConn) SetReadDeadline(t time.Time) error {
 	if c.closed {
 		return c.fail("set", net.ErrClosed)
 	}
-	c.rd = t
-	c.cond.Broadcast()
+	c.reader.set(t)
 	return nil
 }
 

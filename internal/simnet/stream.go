@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -19,7 +18,6 @@ const (
 
 // stream is one end of a TCP-like connection.
 type stream struct {
-	n             *Net
 	h             *Host
 	peer          *stream
 	local, remote netip.AddrPort
@@ -31,10 +29,7 @@ type stream struct {
 	flight int // bytes that are
 	in     [][]byte
 
-	rcond, wcond   sync.Cond
-	rd, wd         time.Time // deadlines
-	rtimer, wtimer *time.Timer
-
+	reader, writer    waiter
 	eof, dead, closed bool // the other end closed; reset; Close was called
 }
 
@@ -47,13 +42,13 @@ func newPair(at *attempt) (ours, theirs *stream) {
 }
 
 func newStream(h, other *Host, local, remote netip.AddrPort) *stream {
-	s := &stream{n: h.n, h: h, local: local, remote: remote, pipe: h.up}
+	s := &stream{h: h, local: local, remote: remote, pipe: h.up}
 	if h == other {
 		s.pipe = h.lo
 	}
 	s.window = windowFor(other.link.Up, h.link.Down, 2*h.distance(other))
 	s.limit = min(maxQueue, windowFor(h.link.Up, other.link.Down, 2*h.distance(other)))
-	s.rcond.L, s.wcond.L = &h.n.mu, &h.n.mu
+	s.reader.cond.L, s.writer.cond.L = &h.n.mu, &h.n.mu
 	s.tx.gate = func() int {
 		if s.peer.flight > s.peer.window*3/4 {
 			return 0 // no slivers
@@ -63,7 +58,7 @@ func newStream(h, other *Host, local, remote netip.AddrPort) *stream {
 	s.tx.left = func(n int) {
 		s.peer.flight += n
 		if s.tx.size <= s.limit/2 {
-			s.wcond.Broadcast()
+			s.writer.cond.Broadcast()
 		}
 	}
 	return s
@@ -102,10 +97,10 @@ func (s *stream) arrive(p parcel) {
 	case s.closed || s.dead:
 	case p.end == fin:
 		s.eof = true
-		s.rcond.Broadcast()
+		s.reader.cond.Broadcast()
 	default:
 		s.in = append(s.in, p.data)
-		s.rcond.Broadcast()
+		s.reader.cond.Broadcast()
 	}
 }
 
@@ -113,8 +108,8 @@ func (s *stream) arrive(p parcel) {
 func (s *stream) kill() {
 	s.dead = true
 	s.in = nil
-	s.rcond.Broadcast()
-	s.wcond.Broadcast()
+	s.reader.cond.Broadcast()
+	s.writer.cond.Broadcast()
 }
 
 // shut closes this end: fin lets what was written arrive, reset drops it. Net.mu is held.
@@ -133,20 +128,15 @@ func (s *stream) shut(how end) {
 	if !s.dead {
 		s.pipe.push(&s.tx, parcel{end: how, dst: s.peer})
 	}
-	for _, t := range []*time.Timer{s.rtimer, s.wtimer} {
-		if t != nil {
-			t.Stop()
-		}
-	}
-	s.rcond.Broadcast()
-	s.wcond.Broadcast()
+	s.reader.end()
+	s.writer.end()
 }
 
 // Close closes both directions. What was written still arrives, unless
 // something was left unread: then the other end sees a reset.
 func (s *stream) Close() error {
-	s.n.mu.Lock()
-	defer s.n.mu.Unlock()
+	s.h.n.mu.Lock()
+	defer s.h.n.mu.Unlock()
 	if s.closed {
 		return s.fail("close", net.ErrClosed)
 	}
@@ -159,15 +149,15 @@ func (s *stream) fail(op string, err error) error {
 }
 
 func (s *stream) Read(p []byte) (int, error) {
-	s.n.mu.Lock()
-	defer s.n.mu.Unlock()
+	s.h.n.mu.Lock()
+	defer s.h.n.mu.Unlock()
 	for {
 		switch {
 		case s.closed:
 			return 0, s.fail("read", net.ErrClosed)
 		case s.dead:
 			return 0, s.fail("read", os.NewSyscallError("read", syscall.ECONNRESET))
-		case !s.rd.IsZero() && !time.Now().Before(s.rd):
+		case s.reader.late():
 			return 0, s.fail("read", os.ErrDeadlineExceeded)
 		case len(s.in) > 0:
 			return s.drain(p), nil
@@ -176,7 +166,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		case len(p) == 0:
 			return 0, nil
 		}
-		wait(&s.rcond, &s.rtimer, s.rd)
+		s.reader.wait()
 	}
 }
 
@@ -197,8 +187,8 @@ func (s *stream) drain(p []byte) int {
 }
 
 func (s *stream) Write(p []byte) (int, error) {
-	s.n.mu.Lock()
-	defer s.n.mu.Unlock()
+	s.h.n.mu.Lock()
+	defer s.h.n.mu.Unlock()
 	n := 0
 	for {
 		switch {
@@ -206,7 +196,7 @@ func (s *stream) Write(p []byte) (int, error) {
 			return n, s.fail("write", net.ErrClosed)
 		case s.dead:
 			return n, s.fail("write", os.NewSyscallError("write", syscall.ECONNRESET))
-		case !s.wd.IsZero() && !time.Now().Before(s.wd):
+		case s.writer.late():
 			return n, s.fail("write", os.ErrDeadlineExceeded)
 		case n == len(p):
 			return n, nil
@@ -220,27 +210,8 @@ func (s *stream) Write(p []byte) (int, error) {
 			}
 			continue
 		}
-		wait(&s.wcond, &s.wtimer, s.wd)
+		s.writer.wait()
 	}
-}
-
-// wait waits for cond, at most until the deadline. It may return early.
-func wait(cond *sync.Cond, timer **time.Timer, deadline time.Time) {
-	if deadline.IsZero() {
-		cond.Wait()
-		return
-	}
-	if *timer == nil {
-		*timer = time.AfterFunc(time.Until(deadline), func() {
-			cond.L.Lock()
-			defer cond.L.Unlock()
-			cond.Broadcast()
-		})
-	} else {
-		(*timer).Reset(time.Until(deadline))
-	}
-	cond.Wait()
-	(*timer).Stop()
 }
 
 func (s *stream) SetDeadline(t time.Time) error      { return s.setDeadline(&t, &t) }
@@ -248,18 +219,16 @@ func (s *stream) SetReadDeadline(t time.Time) error  { return s.setDeadline(&t, 
 func (s *stream) SetWriteDeadline(t time.Time) error { return s.setDeadline(nil, &t) }
 
 func (s *stream) setDeadline(rd, wd *time.Time) error {
-	s.n.mu.Lock()
-	defer s.n.mu.Unlock()
+	s.h.n.mu.Lock()
+	defer s.h.n.mu.Unlock()
 	if s.closed {
 		return s.fail("set", net.ErrClosed)
 	}
 	if rd != nil {
-		s.rd = *rd
-		s.rcond.Broadcast()
+		s.reader.set(*rd)
 	}
 	if wd != nil {
-		s.wd = *wd
-		s.wcond.Broadcast()
+		s.writer.set(*wd)
 	}
 	return nil
 }

@@ -82,12 +82,16 @@ func (d *Reader) Idle() int { return d.idle }
 // payload of a frame that is still coming in.
 func (d *Reader) Buffered() int { return len(d.buf) }
 
-// Shrink gives a large buffer back when it is empty. It is called when no
-// byte came for a while.
+// Shrink gives a large buffer back. It is called when no byte came for a while.
 func (d *Reader) Shrink() {
-	if d.r == d.w {
-		d.buf, d.size, d.r, d.w = nil, minBuffer, 0, 0
+	switch rest := d.buf[d.r:d.w]; {
+	case len(rest) == 0:
+		d.buf, d.r, d.w = nil, 0, 0
+	case len(rest) < minBuffer && len(d.buf) > minBuffer:
+		buf := make([]byte, minBuffer)
+		d.buf, d.r, d.w = buf, 0, copy(buf, rest)
 	}
+	d.size, d.thin = minBuffer, 0
 }
 
 // Close releases a Block that was not complete. The Reader must not be used

@@ -242,6 +242,13 @@ func TestBufferFollowsTheStream(t *testing.T) {
 	if r.Buffered() != 0 || r.size != minBuffer {
 		t.Errorf("%d bytes are held at rest", r.Buffered())
 	}
+	// So it is when a remote stops inside the head of a frame.
+	r = NewReader(bytes.NewReader([]byte{0, 0, 0, 5, 4, 0, 0}), pool, 0)
+	r.size = maxBuffer
+	r.ReadBatch(nil)
+	if r.Shrink(); r.Buffered() != minBuffer || r.w-r.r != 7 {
+		t.Errorf("%d bytes are held for the %d of a head", r.Buffered(), r.w-r.r)
+	}
 	// A slow stream gives the memory back by itself.
 	r = NewReader(iotest.OneByteReader(bytes.NewReader(bytes.Repeat([]byte{0}, 4000))), pool, 0)
 	r.size = maxBuffer
