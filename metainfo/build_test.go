@@ -227,7 +227,7 @@ func TestBuildNoticesChanges(t *testing.T) {
 func TestChoosePieceLength(t *testing.T) {
 	for _, c := range []struct{ total, want int64 }{
 		{0, 32 << 10}, {1, 32 << 10}, {64 << 20, 32 << 10}, {64<<20 + 1, 64 << 10}, {1 << 30, 512 << 10},
-		{4 << 30, 2 << 20}, {32 << 30, 16 << 20}, {1 << 40, 16 << 20}, {1 << 45, 16 << 20}, {1<<45 + 1, 32 << 20}, {1 << 48, 128 << 20},
+		{4 << 30, 2 << 20}, {32 << 30, 16 << 20}, {1 << 40, 16 << 20}, {13 << 40, 32 << 20}, {1 << 45, 64 << 20}, {1 << 48, 128 << 20},
 	} {
 		got := choosePieceLength(c.total)
 		if got != c.want {

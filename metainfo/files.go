@@ -155,7 +155,6 @@ func mapPaths(name string, files []File, multi bool, w *warnings) error {
 		return nil
 	}
 	m := newNameMap(len(files))
-	var cost int64
 	pad := root + "/.pad"
 	for i := range files {
 		f := &files[i]
@@ -164,7 +163,7 @@ func mapPaths(name string, files []File, multi bool, w *warnings) error {
 			continue
 		}
 		f.Path = m.file(root, f.Raw)
-		if cost += int64(len(f.Path)); cost > namesBudget {
+		if m.cost > namesBudget {
 			return invalid("the names of the files take more than %d MiB", namesBudget>>20)
 		}
 		if !spelled(f.Path[len(root)+1:], f.Raw) {

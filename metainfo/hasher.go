@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 )
 
 // hasher digests the pieces of a new torrent: one goroutine reads, in order,
@@ -18,6 +19,7 @@ type hasher struct {
 	fsys        fs.FS
 	root        string
 	files       []File
+	times       []time.Time // of the last write to each file, when it was listed
 	pieceLength int64
 	total       int64
 	progress    func(done, total int64)
@@ -105,12 +107,33 @@ func (h *hasher) read(ctx context.Context, free <-chan []byte, full chan<- piece
 			return err
 		}
 	}
+	return h.unchanged(ctx)
+}
+
+// unchanged checks at the end that no file was written to since it was listed: what
+// was hashed would be neither the old content nor the new one.
+func (h *hasher) unchanged(ctx context.Context) error {
+	for i, f := range h.files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name := h.name(f)
+		st, err := fs.Stat(h.fsys, name)
+		if err != nil {
+			return fmt.Errorf("%s changed while the torrent was made: %w", name, err)
+		}
+		if st.Size() != f.Length || !st.ModTime().Equal(h.times[i]) {
+			return fmt.Errorf("%s changed while the torrent was made; try again when nobody writes to it", name)
+		}
+	}
 	return nil
 }
 
+func (h *hasher) name(f File) string { return path.Join(h.root, strings.Join(f.Raw, "/")) }
+
 // readFile opens f and checks that it ends where its size said.
 func (h *hasher) readFile(f File, use func(io.Reader) error) error {
-	name := path.Join(h.root, strings.Join(f.Raw, "/"))
+	name := h.name(f)
 	file, err := h.fsys.Open(name)
 	if err != nil {
 		return err

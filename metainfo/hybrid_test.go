@@ -145,6 +145,8 @@ func TestM19Hybrid(t *testing.T) {
 			refused(t, withLayers(info, dict{root3: layer3}))
 		})
 	}
+	// One byte of padding too much leaves sizes and number of pieces as they should be.
+	refused(t, withLayers(swap(1, dict{"length": v2Piece - 4, "attr": "p", "path": []any{"p"}}), dict{root3: layer3}), "piece boundary")
 	// A lone file.
 	lone := dict{"name": "f", "piece length": v2Piece, "meta version": 2, "length": 5, "pieces": hash20,
 		"file tree": dict{"f": v2Leaf(5, rootA)}}

@@ -145,12 +145,22 @@ type nameMap struct {
 	fold  cases.Caser
 	dirs  map[nameKey]folder // by folder and raw name
 	taken map[nameKey]int    // by folder and folded mapped name: the next number to try
+	cost  int64              // what folders and paths take, in bytes; see namesBudget
+
+	nfd, nfc []byte // scratch of folded
 }
 
 type nameKey struct {
 	dir  int
 	name string
 }
+
+// folderCost is about what one folder takes in the maps beside its path, in bytes.
+const folderCost = 100
+
+// maxNumbers is how many numbers are tried for one name. Long names lose their ends to the
+// number, so that thousands of them may compete for the same ones.
+const maxNumbers = 8
 
 // folder is a mapped folder. An empty path means that it would be too long.
 type folder struct {
@@ -164,6 +174,12 @@ func newNameMap(files int) *nameMap {
 
 // file returns the unique mapped path of a file below root.
 func (m *nameMap) file(root string, raw []string) string {
+	path := m.place(root, raw)
+	m.cost += int64(len(path))
+	return path
+}
+
+func (m *nameMap) place(root string, raw []string) string {
 	dir := folder{path: root}
 	for _, elem := range raw[:len(raw)-1] {
 		dir = m.dir(dir, elem)
@@ -201,10 +217,12 @@ func (m *nameMap) dir(parent folder, raw string) folder {
 		}
 	}
 	m.dirs[key] = d
+	m.cost += int64(len(d.path)) + folderCost
 	return d
 }
 
-// unique returns name, or name with the first free number before its extension.
+// unique returns name, or name with the first free number before its extension, or a
+// digest where that is hard to find.
 func (m *nameMap) unique(dir int, name string) string {
 	key := nameKey{dir, m.folded(name)}
 	n, taken := m.taken[key]
@@ -212,9 +230,13 @@ func (m *nameMap) unique(dir int, name string) string {
 		m.taken[key] = 1
 		return name
 	}
-	for ; ; n++ {
-		stem, ext := splitExt(name)
+	stem, ext := splitExt(name)
+	for tries := 0; ; n, tries = n+1, tries+1 {
 		number := fmt.Sprintf(".%d", n)
+		if tries >= maxNumbers {
+			sum := sha1.Sum([]byte(name + number))
+			number = "." + hex.EncodeToString(sum[:8])
+		}
 		try := cut(stem, maxElement-len(number)-len(ext)) + number + ext
 		tryKey := nameKey{dir, m.folded(try)}
 		if _, taken := m.taken[tryKey]; !taken {
@@ -230,8 +252,10 @@ func (m *nameMap) unique(dir int, name string) string {
 func (m *nameMap) folded(name string) string {
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
-			name = strings.NewReplacer("\u200c", "", "\u200d", "").Replace(name)
-			return norm.NFC.String(m.fold.String(norm.NFD.String(name)))
+			name = strings.ReplaceAll(strings.ReplaceAll(name, "\u200c", ""), "\u200d", "")
+			m.nfd = norm.NFD.AppendString(m.nfd[:0], name)
+			m.nfc = norm.NFC.Append(m.nfc[:0], m.fold.Bytes(m.nfd)...)
+			return string(m.nfc)
 		}
 	}
 	return strings.ToLower(name)

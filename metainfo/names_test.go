@@ -118,6 +118,24 @@ func TestM12DevicesAndLength(t *testing.T) {
 	warned(t, tor, "is stored as \"dir/_long/")
 }
 
+// M12: a path of 1024 bytes is kept as it is, one more is too long, be it for its last element or its folders.
+func TestM12PathLimit(t *testing.T) {
+	for _, c := range []struct {
+		folders, name int // bytes of each of 9 folders, of the name
+		long          bool
+	}{{100, 111, false}, {100, 112, true}, {113, 1, true}} {
+		path := make([]any, 10)
+		for i := range path {
+			path[i] = strings.Repeat("y", c.folders)
+		}
+		path[9] = strings.Repeat("n", c.name)
+		got := paths(parses(t, torrent(multi(file(5, path...)))))
+		if long := strings.HasPrefix(got, "dir/_long/"); long != c.long || len(got) > 1024 {
+			t.Errorf("folders of %d and a name of %d bytes: stored as %d bytes %.20q", c.folders, c.name, len(got), got)
+		}
+	}
+}
+
 // M13: names that some file system takes for one are numbered apart, in
 // torrent order, and the same everywhere.
 func TestM13Collisions(t *testing.T) {

@@ -19,11 +19,11 @@ type Config struct {
 
 	// HandshakeTimeout bounds the whole handshake, either way; 10 s.
 	HandshakeTimeout time.Duration
-	// IdleTimeout closes a connection on which not one byte came for so long; 120 s,
-	// as keep-alives are due every two minutes (BEP 3).
+	// IdleTimeout closes a connection on which not one byte came for so long; 150 s, as
+	// keep-alives are due every two minutes (BEP 3) and some clients wait that long, and the way.
 	IdleTimeout time.Duration
-	// QuietTimeout closes a connection on which nothing but keep-alives came for so
-	// long while neither side was interested in the other; 10 min.
+	// QuietTimeout closes a connection on which no whole message but keep-alives came for
+	// so long while neither side was interested in the other; 10 min.
 	QuietTimeout time.Duration
 	// KeepAlive is the silence after which we send a keep-alive; 80 s.
 	KeepAlive time.Duration
@@ -44,7 +44,7 @@ func (c *Config) withDefaults() Config {
 		d.Pool = new(block.Pool)
 	}
 	orTime(&d.HandshakeTimeout, 10*time.Second)
-	orTime(&d.IdleTimeout, 120*time.Second)
+	orTime(&d.IdleTimeout, 150*time.Second)
 	orTime(&d.QuietTimeout, 10*time.Minute)
 	orTime(&d.KeepAlive, 80*time.Second)
 	orTime(&d.WriteTimeout, 60*time.Second)

@@ -230,16 +230,29 @@ func TestW04Idle(t *testing.T) {
 			}
 		}
 	}
+	// trickled begins a frame and goes on with a byte a minute.
+	trickled := func(head ...byte) func(p *fakepeer.Peer) {
+		return func(p *fakepeer.Peer) {
+			for p.Raw(head) == nil {
+				head = []byte{0}
+				time.Sleep(time.Minute)
+			}
+		}
+	}
 	for name, tc := range map[string]struct {
 		play  func(p *fakepeer.Peer)
 		first []wire.Message
 		limit time.Duration
 		cause error
 	}{
-		"silence":                   {func(*fakepeer.Peer) {}, nil, 120 * time.Second, ErrIdle},
+		"silence":                   {func(*fakepeer.Peer) {}, nil, 150 * time.Second, ErrIdle},
 		"keep-alives only":          {every(50 * time.Second), nil, 11 * time.Minute, ErrIdle},
 		"zeros as fast as they go":  {every(time.Millisecond), nil, time.Second, wire.ErrProtocol},
 		"interested and keep-alive": {every(50 * time.Second), []wire.Message{{Kind: wire.Interested}}, 0, nil},
+		// Two minutes between keep-alives are usual (BEP 3), and some clients are a bit late.
+		"slow keep-alives":        {every(121 * time.Second), []wire.Message{{Kind: wire.Interested}}, 0, nil},
+		"a frame that never ends": {trickled(0, 16, 0, 0, 99), nil, 10 * time.Minute, ErrIdle},
+		"a block that never ends": {trickled(0, 0, 64, 9, 7), nil, 10 * time.Minute, ErrIdle},
 		"one byte a second": {func(p *fakepeer.Peer) {
 			for p.Raw([]byte{0}) == nil {
 				time.Sleep(time.Second)
@@ -257,6 +270,8 @@ func TestW04Idle(t *testing.T) {
 					time.Sleep(3 * time.Hour)
 					if len(r.end) > 0 {
 						t.Errorf("closed: %v", <-r.end)
+						r.remote.Close()
+						return
 					}
 					r.finish(t)
 					return

@@ -15,6 +15,8 @@ const (
 	lull = 2 * time.Second
 	// smallBuffer is what an idle connection may keep for each direction, in bytes.
 	smallBuffer = 4 << 10
+	// smallQueue is how many queued uploads it may have room for.
+	smallQueue = 128
 	// idleBurst and one a second is how many keep-alives and unknown frames we
 	// listen to between two messages.
 	idleBurst = 64
@@ -85,12 +87,10 @@ func (r *reader) deliver() {
 	r.h.Messages(batch)
 }
 
-// checkQuiet looks after remotes that send, but nothing that counts.
+// checkQuiet looks after remotes that send, but nothing that counts: keep-alives, unknown
+// messages, or a byte now and then of one that never ends.
 func (r *reader) checkQuiet(now time.Time) error {
 	n := r.rd.Idle()
-	if n == 0 {
-		return nil
-	}
 	quiet := now.Sub(r.lastMsg)
 	if n > idleBurst+int(quiet/time.Second) {
 		return fmt.Errorf("%w: %d keep-alives or unknown messages in %v", wire.ErrProtocol, n, quiet)

@@ -207,6 +207,29 @@ func TestBuffersAreGivenBack(t *testing.T) {
 	})
 }
 
+// So are those of messages, which change places with each write.
+func TestMessageBuffersAreGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, y := sockets(t, fast, fast)
+		c := newConn(x, (&Config{}).withDefaults(), wire.Handshake{})
+		var wg sync.WaitGroup
+		w := writer{c: c, h: new(recorder), batch: 1}
+		wg.Go(func() { c.Close(w.run()) })
+		for range 3 {
+			c.Send(wire.Message{Kind: wire.Bitfield, Data: make([]byte, 50<<10)})
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			held := cap(c.ctl) + cap(w.ctl)
+			if held > smallBuffer {
+				t.Errorf("idle: %d bytes", held)
+			}
+		}
+		c.Close(nil)
+		y.Close()
+		wg.Wait()
+	})
+}
+
 // The whole way over a real socket, where writes are gathered.
 func TestTransferOverTCP(t *testing.T) {
 	info, data := fakepeer.Content("x", 5<<20+777, 1<<20, 3)

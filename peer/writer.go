@@ -41,6 +41,7 @@ type writer struct {
 	vec   [][]byte    // backing of bufs
 	bufs  net.Buffers // what is being written
 
+	roomy bool      // the queues that ctl and blocks were taken from hold much memory
 	last  time.Time // end of the last write
 	timer *time.Timer
 	brief bool // timer is set for a lull, not for a keep-alive
@@ -80,6 +81,7 @@ func (w *writer) take() bool {
 	w.ctl, c.ctl = c.ctl, w.ctl[:0]
 	c.flying = len(w.ctl)
 	w.blocks = c.ups.take(w.blocks[:0], w.batch)
+	w.roomy = cap(c.ctl) > smallBuffer || cap(c.ups.q) > smallQueue
 	c.mu.Unlock()
 	return len(w.ctl) > 0 || len(w.blocks) > 0
 }
@@ -107,7 +109,7 @@ func (w *writer) tick() error {
 }
 
 func (w *writer) fat() bool {
-	return cap(w.data)+cap(w.flat)+cap(w.ctl) > smallBuffer
+	return w.roomy || cap(w.data)+cap(w.flat)+cap(w.ctl) > smallBuffer
 }
 
 func (w *writer) shrink() {

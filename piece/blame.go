@@ -80,7 +80,8 @@ func (m *Manager) Verified(i int, digests []metainfo.Hash) (liars []PeerID) {
 	return liars
 }
 
-// Spoiled notes that full piece i has the wrong hash: it is absent again. If
+// Spoiled notes that full piece i has the wrong hash: it is absent again. Without
+// digests its bytes were gone from the disk, and nobody is to blame. If
 // one peer sent all of it, that peer is returned as proven. Otherwise digests,
 // one a block, are remembered; the piece is fetched anew from one peer alone, not from one
 // of its senders if that is possible, and when a right copy is there Verified names exactly
@@ -92,11 +93,12 @@ func (m *Manager) Spoiled(i int, digests []metainfo.Hash) (liars []PeerID) {
 	p := m.shelf.index[i]
 	first := p.slots[0].from
 	sole := !slices.ContainsFunc(p.slots, func(s slot) bool { return s.from != first })
-	if !sole && len(digests) == len(p.slots) {
-		m.accuse(p, digests)
-	}
-	if sole {
+	switch {
+	case len(digests) != len(p.slots): // the disk's fault
+	case sole:
 		liars = []PeerID{first}
+	default:
+		m.accuse(p, digests)
 	}
 	m.closeUp(p)
 	m.distrust(liars)

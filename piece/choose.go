@@ -22,17 +22,21 @@ type filter struct {
 	has  *metainfo.Bitfield
 	only func(i int) bool // nil: any
 	sole bool             // only pieces that no other peer has
+	prio uint8            // only pieces of this priority; 0: any
 }
 
 // ok reports whether f allows piece i.
 func (r *rarity) ok(f *filter, i int) bool {
-	return f.has.Has(i) && (!f.sole || r.peers(i) == 1) && (f.only == nil || f.only(i))
+	return f.has.Has(i) && (f.prio == 0 || r.prio[i] == f.prio) && (!f.sole || r.peers(i) == 1) && (f.only == nil || f.only(i))
 }
 
 // choose returns the rarest listed piece that f allows, or with random any
-// one; -1 when there is none. A peer with few of the listed pieces may get a
+// one, or in order the first one; -1 when there is none. A peer with few of the listed pieces may get a
 // piece that is only the rarest of scanLimit.
 func (r *rarity) choose(f *filter, random bool) int {
+	if r.inOrder {
+		return r.earliest(f)
+	}
 	r.sortIfDue()
 	r.chosen++
 	lo, n := 0, len(r.list)
@@ -58,6 +62,24 @@ func (r *rarity) choose(f *filter, random bool) int {
 		return -1
 	}
 	return r.scan(f)
+}
+
+// earliest returns the first listed piece that f allows; -1 when there is none.
+func (r *rarity) earliest(f *filter) int {
+	for r.low < len(r.listed) && r.listed[r.low] == 0 {
+		r.low++
+	}
+	raw, set := f.has.Bytes(), r.among(f)
+	for w := r.low; w < len(set); w++ {
+		for x := set[w] & wordOf(raw, w); x != 0; {
+			k := mathbits.LeadingZeros64(x)
+			x &^= 1 << 63 >> k
+			if i := w*64 + k; r.ok(f, i) {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // chooseSole returns a listed piece that f allows and no other peer has; -1 when there is
@@ -89,9 +111,10 @@ func (r *rarity) sortIfDue() {
 // looks at all of them, else at scanLimit.
 func (r *rarity) scan(f *filter) int {
 	raw, best, seen := f.has.Bytes(), -1, 0
-	w := r.rnd.IntN(len(r.listed))
-	for range r.listed {
-		for x := r.listed[w] & wordOf(raw, w); x != 0; {
+	set := r.among(f)
+	w := r.rnd.IntN(len(set))
+	for range set {
+		for x := set[w] & wordOf(raw, w); x != 0; {
 			k := mathbits.LeadingZeros64(x)
 			x &^= 1 << 63 >> k
 			i := w*64 + k
@@ -103,7 +126,7 @@ func (r *rarity) scan(f *filter) int {
 		if seen >= scanLimit && f.only == nil {
 			break
 		}
-		if w++; w == len(r.listed) {
+		if w++; w == len(set) {
 			w = 0
 		}
 	}

@@ -257,6 +257,19 @@ func invariants(m *Manager, peers []*remote) error {
 			}
 		}
 	}
+	for p := Low; p <= High && m.order.prio != nil; p++ {
+		n := 0
+		for i := range m.state {
+			if in := m.order.pos[i] >= 0 && m.order.prio[i] == p; in != m.order.tiers[p].set.has(i) {
+				return fmt.Errorf("piece %d: in tier %d: %v", i, p, !in)
+			} else if in {
+				n++
+			}
+		}
+		if n != m.order.tiers[p].n {
+			return fmt.Errorf("tier %d: %d pieces, says %d", p, n, m.order.tiers[p].n)
+		}
+	}
 	if lacking != m.lacking || left != m.left || listed != len(m.order.list) || reach != m.order.reach {
 		return fmt.Errorf("sums: lacking %d/%d left %d/%d listed %d/%d reach %d/%d", m.lacking, lacking, m.left, left, len(m.order.list), listed, m.order.reach, reach)
 	}
@@ -299,7 +312,7 @@ func shelfInvariants(m *Manager) error {
 		if p.direct && !p.dead && p.count[slotAsked]+p.count[slotWriting] > max(1, int(m.opt.InMemory/metainfo.BlockSize)) {
 			return fmt.Errorf("piece %d: window exceeded: %v", p.index, p.count)
 		}
-		if want := count[slotFree] > 0 && p.trial == nil && !p.dead; want != (p.ready >= 0) {
+		if want := count[slotFree] > 0 && p.trial == nil && !p.dead && m.wanted.has(p.index); want != (p.ready >= 0) {
 			return fmt.Errorf("open piece %d: ready %d", p.index, p.ready)
 		}
 		if p.ready >= 0 {

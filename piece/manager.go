@@ -64,7 +64,7 @@ type Manager struct {
 }
 
 // NewManager returns a Manager for a torrent of which the pieces in have are
-// verified and written; the zero Bitfield means none. All pieces are wanted. rnd is
+// verified and written; the zero Bitfield means none. All pieces are wanted, with equal priority. rnd is
 // the only source of chance and belongs to the Manager from now on.
 func NewManager(info *metainfo.Info, haveNow metainfo.Bitfield, rnd *rand.Rand, opt Options) *Manager {
 	n := info.NumPieces()
@@ -206,26 +206,6 @@ func (m *Manager) OpenPieces(dst []OpenPiece) []OpenPiece {
 	}
 	return dst
 }
-
-// SetWanted chooses which pieces to fetch; nil means all. Pieces that are open are finished all the same.
-func (m *Manager) SetWanted(want *metainfo.Bitfield) {
-	m.left, m.lacking = 0, 0
-	for i := range m.state {
-		m.wanted.clear(i)
-		m.missing.clear(i)
-		if want == nil || want.Has(i) {
-			m.wanted.set(i)
-			if m.state[i] != have {
-				m.miss(i)
-			}
-		}
-	}
-	m.order.clear()
-	m.order.fill(m.listable)
-}
-
-// Wanted reports whether piece i is to be fetched.
-func (m *Manager) Wanted(i int) bool { return m.valid(i) && m.wanted.has(i) }
 
 func (m *Manager) valid(i int) bool { return i >= 0 && i < len(m.state) }
 

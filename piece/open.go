@@ -101,6 +101,8 @@ type openPiece struct {
 	direct bool
 	// dead pieces failed on the disk and only wait for writes that are under way.
 	dead bool
+	// unwanted pieces are kept for a while in case they are wanted again.
+	unwanted bool
 	// taken says that the hash is being made, by a job that owns the blocks.
 	taken bool
 	// trial is set when the piece came wrong before.
@@ -178,7 +180,7 @@ func (s *shelf) close(p *openPiece) {
 
 // settle puts p on the ready list or takes it off, as its counts ask for.
 func (s *shelf) settle(p *openPiece) {
-	want := p.count[slotFree] > 0 && p.trial == nil && !p.dead
+	want := p.count[slotFree] > 0 && p.trial == nil && !p.dead && !p.unwanted
 	switch {
 	case want && p.ready < 0:
 		p.ready = len(s.ready)

@@ -256,6 +256,18 @@ func TestW11StrayBlocks(t *testing.T) {
 		t.Errorf("block of a finished piece: %+v", out)
 	}
 	w.check()
+	// Given up, fetched elsewhere, and then it comes all the same.
+	w = newWorld(t, testInfo(t, 64*kib, 64*kib), 1, Options{})
+	p, o = w.join(setOf(1)), w.join(setOf(1))
+	b = w.pick(p, 1)[0]
+	w.m.Cancelled(p.id, b)
+	if got := w.pick(o, 1); got[0] != b || w.send(o, b).Kind != Stored {
+		t.Fatalf("asked elsewhere for %v, want %v", got, b)
+	}
+	if out := w.send(p, b); out.Kind != Duplicate || len(out.Twins) != 0 {
+		t.Errorf("the same block of two peers: %+v", out)
+	}
+	w.check()
 }
 
 // TestLateBlock: what was given up on is welcome as long as it is lacking.

@@ -25,14 +25,17 @@ type Query struct {
 	// Open is asked before a piece is opened whether the budget has room for
 	// that many bytes, and takes them if so. nil always agrees.
 	Open func(bytes int64) bool
+
+	top uint8 // the highest priority of a piece that is listed
 }
 
 // Pick appends up to q.N blocks to ask of q.Peer to dst and notes them as asked. The order is:
 //
 //   - pieces that came wrong, which are fetched from one peer alone (see Spoiled);
-//   - pieces that only this peer has, open ones before new ones;
-//   - open pieces, those nearest to completion ahead;
-//   - new pieces: at random until Options.RandomFirst are verified, then the rarest;
+//   - pieces of the highest priority that only this peer has, open ones before new ones;
+//   - open pieces, those of the highest priority and nearest to completion ahead;
+//   - new pieces, those of the highest priority first: at random until Options.RandomFirst are verified, then the
+//     rarest; with SetSequential the first;
 //   - when all that connected peers could give is asked (end game), the blocks with
 //     the fewest askers that were asked the longest ago, of a second and third peer.
 //
@@ -43,13 +46,25 @@ func (m *Manager) Pick(dst []metainfo.Block, q Query) []metainfo.Block {
 	}
 	end := len(dst) + q.N
 	dst, room := m.pickTrials(dst, end, &q, false)
-	dst = m.pickReady(dst, end, &q, onlySole)
-	if room && !m.fresh() {
-		dst, room = m.pickSole(dst, end, &q)
+	prios := m.order.priorities()
+	rarest := !m.order.inOrder
+	if rarest {
+		if len(prios) > 0 {
+			q.top = prios[0]
+		}
+		dst = m.pickReady(dst, end, &q, onlySole)
+		if room && !m.fresh() && len(prios) > 0 {
+			dst, room = m.pickSole(dst, end, &q, prios[0])
+		}
 	}
 	dst = m.pickReady(dst, end, &q, notTaken)
-	if room {
-		dst, room = m.pickNew(dst, end, &q)
+	for k, prio := range prios {
+		if room && k > 0 && rarest && !m.fresh() {
+			dst, room = m.pickSole(dst, end, &q, prio)
+		}
+		if room {
+			dst, room = m.pickNew(dst, end, &q, prio)
+		}
 	}
 	if !q.Slow {
 		dst = m.pickReady(dst, end, &q, anyPiece)
@@ -97,7 +112,7 @@ func (m *Manager) pickReady(dst []metainfo.Block, end int, q *Query, s scope) []
 	for len(dst) < end {
 		var best *openPiece
 		for _, p := range m.shelf.ready {
-			if s == onlySole && m.order.peers(p.index) > 1 || s != anyPiece && !m.openTo(p, q.Peer) {
+			if s == onlySole && (m.order.peers(p.index) > 1 || m.order.priority(p.index) < q.top) || s != anyPiece && !m.openTo(p, q.Peer) {
 				continue
 			}
 			if (best == nil || m.sooner(p, best)) && m.pickable(p, q) {
@@ -121,8 +136,15 @@ func (m *Manager) openTo(p *openPiece, peer PeerID) bool {
 	return p.solo == nobody || p.solo == peer || m.peers[p.solo] == 0
 }
 
-// sooner says whether p is to be finished before o: it lacks fewer blocks, or is rarer, or older.
+// sooner says whether p is to be finished before o: it has the higher priority, or comes first in order, or
+// lacks fewer blocks, or is rarer, or older.
 func (m *Manager) sooner(p, o *openPiece) bool {
+	if a, b := m.order.priority(p.index), m.order.priority(o.index); a != b {
+		return a > b
+	}
+	if m.order.inOrder {
+		return p.index < o.index
+	}
 	lack, other := len(p.slots)-p.here(), len(o.slots)-o.here()
 	if lack != other {
 		return lack < other
@@ -181,9 +203,9 @@ func (m *Manager) pickFree(dst []metainfo.Block, end int, p *openPiece, q *Query
 
 // pickSole opens pieces that only this peer has. They go before blocks that others could give, so that
 // a lone seed spends little on what the swarm has already. It reports false when memory was refused.
-func (m *Manager) pickSole(dst []metainfo.Block, end int, q *Query) ([]metainfo.Block, bool) {
+func (m *Manager) pickSole(dst []metainfo.Block, end int, q *Query, prio uint8) ([]metainfo.Block, bool) {
 	for len(dst) < end {
-		i := m.order.chooseSole(&filter{has: q.Has, only: q.Only})
+		i := m.order.chooseSole(&filter{has: q.Has, only: q.Only, prio: prio})
 		if i < 0 {
 			return dst, true
 		}
@@ -196,8 +218,8 @@ func (m *Manager) pickSole(dst []metainfo.Block, end int, q *Query) ([]metainfo.
 }
 
 // pickNew opens pieces, random or rarest ones. It reports false when memory was refused.
-func (m *Manager) pickNew(dst []metainfo.Block, end int, q *Query) ([]metainfo.Block, bool) {
-	f := filter{has: q.Has, only: q.Only, sole: q.Slow}
+func (m *Manager) pickNew(dst []metainfo.Block, end int, q *Query, prio uint8) ([]metainfo.Block, bool) {
+	f := filter{has: q.Has, only: q.Only, sole: q.Slow, prio: prio}
 	for len(dst) < end {
 		i := m.order.choose(&f, m.fresh())
 		if i < 0 {

@@ -179,6 +179,14 @@ func (w *world) oddEvent(rnd *rand.Rand, p *remote) {
 			want = randomSet(rnd, n)
 		}
 		w.m.SetWanted(want)
+		if rnd.IntN(2) == 0 {
+			prio := make([]uint8, n)
+			for k := range prio {
+				prio[k] = uint8(rnd.IntN(int(High) + 1))
+			}
+			w.m.selectPieces(prio)
+		}
+		w.m.SetSequential(rnd.IntN(3) == 0)
 	case 3: // never asked for
 		b := w.info.BlockAt(i, rnd.IntN(w.info.NumBlocks(i)))
 		if slices.Contains(p.asked, b) || slices.Contains(p.late, b) {

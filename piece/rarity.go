@@ -36,7 +36,13 @@ type rarity struct {
 	listed  bits // the same pieces as list
 	reach   int  // listed pieces with avail > 0
 	stale   bool
-	chosen  int // since the last sort
+	chosen  int  // since the last sort
+	inOrder bool // choose goes by index, not by rarity
+	low     int  // no listed piece is in a word of listed before it
+	// prio is the priority of each piece, nil while all have the same; tiers and present serve it.
+	prio    []uint8
+	tiers   [High + 1]tier
+	present [High]uint8
 	scratch []int32
 }
 
@@ -57,7 +63,7 @@ func (r *rarity) fill(want func(i int) bool) {
 			continue
 		}
 		r.list = append(r.list, int32(i))
-		r.listed.set(i)
+		r.mark(i)
 		if r.avail[i] > 0 {
 			r.reach++
 		}
@@ -70,7 +76,7 @@ func (r *rarity) fill(want func(i int) bool) {
 func (r *rarity) clear() {
 	for _, i := range r.list {
 		r.pos[i] = -1
-		r.listed.clear(int(i))
+		r.unmark(int(i))
 	}
 	r.list, r.reach, r.stale = r.list[:0], 0, true
 }
@@ -121,7 +127,7 @@ func (r *rarity) shift(from, hole int32) int32 {
 // insert lists piece i, which is not listed.
 func (r *rarity) insert(i int) {
 	a := int(r.avail[i])
-	r.listed.set(i)
+	r.mark(i)
 	if a > 0 {
 		r.reach++
 	}
@@ -162,7 +168,7 @@ func (r *rarity) remove(i int) {
 	}
 	r.list = r.list[:last]
 	r.pos[i] = -1
-	r.listed.clear(i)
+	r.unmark(i)
 	if r.avail[i] > 0 {
 		r.reach--
 	}

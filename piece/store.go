@@ -46,6 +46,8 @@ type fileState struct {
 	h     atomic.Pointer[handle] // nil while not open
 	dirty atomic.Bool            // written since the last sync began; set under Store.mu
 
+	entered bool // its folders were noted for Sync; guarded by Store.openMu
+
 	seen    bool      // it existed during this run
 	settled bool      // stat is from after our last write
 	spoiled error     // what Inspect found wrong

@@ -55,9 +55,9 @@ func (s *Store) Inspect() error {
 			continue
 		}
 		if err := s.inspect(i); err != nil {
-			s.spoil(i, err)
-			s.files.forget(h)
+			s.spoil(i, h, err)
 			s.drop(h)
+			s.files.forget(h)
 			if first == nil {
 				first = s.fileError("look at", i, err)
 			}
@@ -99,11 +99,14 @@ func (s *Store) inspect(i int) error {
 	return nil
 }
 
-// spoil keeps a file from being opened until Reset.
-func (s *Store) spoil(i int, err error) {
+// spoil keeps a file from being opened until Reset. It does nothing if h has been dropped
+// meanwhile, perhaps by a Reset.
+func (s *Store) spoil(i int, h *handle, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state[i].spoiled = err
+	if s.state[i].h.Load() == h {
+		s.state[i].spoiled = err
+	}
 }
 
 // glance is what has to hold still while a file is looked at.
@@ -150,7 +153,7 @@ func (s *Store) Reset() {
 	defer s.mu.Unlock()
 	for i := range s.state {
 		st := &s.state[i]
-		st.seen, st.settled, st.spoiled, st.extent, st.stat = false, false, nil, 0, fsys.Stat{}
+		st.seen, st.settled, st.entered, st.spoiled, st.extent, st.stat = false, false, false, nil, 0, fsys.Stat{}
 	}
 }
 

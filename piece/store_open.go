@@ -35,10 +35,14 @@ func (s *Store) use(i int, write bool) (*handle, error) {
 		old.release()
 	}
 	s.files.add(h)
+	if st.h.Load() != h {
+		s.files.forget(h) // it was dropped before it came into the ring
+	}
 	return h, nil
 }
 
-// drop takes a handle out of the table; it closes when its last user is done.
+// drop takes a handle out of the table; it closes when its last user is done. Who drops one forgets
+// it afterwards, unless it has left the ring already, and never before: see use.
 func (s *Store) drop(h *handle) {
 	if s.state[h.file].h.CompareAndSwap(h, nil) {
 		h.release()
@@ -49,8 +53,8 @@ func (s *Store) drop(h *handle) {
 func (s *Store) dropAll() {
 	for i := range s.state {
 		if h := s.state[i].h.Load(); h != nil {
-			s.files.forget(h)
 			s.drop(h)
+			s.files.forget(h)
 		}
 	}
 }
@@ -102,16 +106,16 @@ func (s *Store) open(i int, write bool) (fsys.File, error) {
 	if write {
 		flag = os.O_RDWR
 	}
-	known := s.wasSeen(i)
 	f, err := s.root.OpenFile(name, flag, 0)
 	if err == nil {
 		err = s.opened(i, f, write)
 	}
-	if err == nil && write && !known {
-		s.entered(name) // an earlier run may have made it
-	}
 	if err != nil {
 		return nil, s.fileError("open", i, err)
+	}
+	if write && !s.state[i].entered {
+		s.state[i].entered = true
+		s.entered(name) // an earlier run may have made it
 	}
 	return f, nil
 }
@@ -212,6 +216,7 @@ func (s *Store) create(i int, name string) (fsys.File, error) {
 	}
 	f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 	if err == nil {
+		s.state[i].entered = true
 		s.entered(name)
 		err = s.opened(i, f, true)
 	}

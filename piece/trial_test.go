@@ -234,3 +234,34 @@ func TestTrialBounds(t *testing.T) {
 		t.Fatalf("%d of %d pieces to be had", len(got), n)
 	}
 }
+
+// TestNobodyIsBlamedForTheDisk: a piece whose bytes are gone from the disk when it is read back has no
+// digests. Who sent it is no liar, not even if he sent all of it.
+func TestNobodyIsBlamedForTheDisk(t *testing.T) {
+	for _, senders := range []int{1, 2} {
+		w := newWorld(t, testInfo(t, 128*kib, 128*kib), 1, Options{InMemory: 32 * kib})
+		ps := make([]*remote, senders)
+		for k := range ps {
+			ps[k] = w.join(setOf(1))
+		}
+		for range 20 {
+			for _, p := range ps {
+				w.pick(p, 1)
+			}
+			w.sendAll(ps...)
+			w.endWrites(func() bool { return false })
+			if len(w.jobs) > 0 {
+				break
+			}
+		}
+		if len(w.jobs) != 1 || w.jobs[0].Kind != Verify {
+			t.Fatalf("jobs %v", w.jobs)
+		}
+		if liars := w.m.Spoiled(0, nil); liars != nil || w.m.trials.of(0) != nil {
+			t.Errorf("%d senders: named %v", senders, liars)
+		}
+		if w.m.Left() != 128*kib || len(w.pick(w.join(setOf(1)), 1)) != 1 {
+			t.Error("the piece is not to be had again")
+		}
+	}
+}

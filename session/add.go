@@ -40,7 +40,7 @@ type Add struct {
 func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
 	t := &torrent{
 		s: s, id: a.Torrent.ID, info: a.Torrent.Info, add: a,
-		ended: make(chan struct{}), news: make(chan struct{}),
+		ended: make(chan struct{}), outcome: outcome{news: make(chan struct{})},
 	}
 	defer func() {
 		if err != nil {
@@ -111,8 +111,9 @@ func (t *torrent) remembers() bool { return t.lock != nil }
 // opening is what was found when a torrent was added.
 type opening struct {
 	state.Decision
-	foreign bool   // files are there without a record of ours
-	first   string // the first of them
+	files   []state.File // as they were then
+	foreign bool         // files are there without a record of ours
+	first   string       // the first of them
 }
 
 // open reads the record, looks at the files and decides what to trust and what
@@ -131,7 +132,7 @@ func (t *torrent) open() error {
 	if err != nil {
 		return err
 	}
-	t.record = newRecorder(t, rec)
+	t.record, t.opened.files = newRecorder(t, rec), files
 	if t.add.Seed {
 		return t.openSeed(rec, files)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"shoal/peer"
-	"shoal/peer/wire"
 	"shoal/session/budget"
 	"shoal/swarm"
 )
@@ -99,7 +98,7 @@ func (d *dialer) dialed(ok bool) {
 
 // dial connects, shakes hands and serves the connection to its end.
 func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
-	conn, hs, err := d.connect(t.ctx, t, addr)
+	conn, hello, err := d.connect(t, addr)
 	d.dialed(err == nil)
 	if err != nil {
 		t.running().DialFailed(addr, err)
@@ -107,22 +106,34 @@ func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
 		return
 	}
 	d.pump() // the handshake is over, the next may begin
-	d.s.serve(t, conn, addr, hs, false)
+	d.s.serve(t, conn, hello)
 	d.closed()
 }
 
-func (d *dialer) connect(ctx context.Context, t *torrent, addr netip.AddrPort) (*peer.Conn, wire.Handshake, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
+func (d *dialer) connect(t *torrent, addr netip.AddrPort) (*peer.Conn, swarm.Hello, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, dialTime)
 	nc, err := d.s.cfg.Net.Dial(ctx, "tcp", addr.String())
 	cancel()
 	if err != nil {
-		return nil, wire.Handshake{}, err
+		return nil, swarm.Hello{}, err
 	}
 	conn, hs, err := peer.Dial(t.ctx, nc, d.s.peerConfig(), t.id.Wire())
-	if err != nil {
-		return nil, hs, err
+	return conn, hello(addr, hs.PeerID, hs.Reserved, false), err
+}
+
+// hello says what a handshake told.
+func hello(addr netip.AddrPort, id [20]byte, bits capabilities, incoming bool) swarm.Hello {
+	return swarm.Hello{
+		Addr: addr, PeerID: id, Incoming: incoming,
+		Fast: bits.Fast(), Extended: bits.Extended(), DHT: bits.DHT(),
 	}
-	return conn, hs, nil
+}
+
+// capabilities are those of the other side of a handshake.
+type capabilities interface {
+	Fast() bool
+	Extended() bool
+	DHT() bool
 }
 
 // metSelf notes that addr is ours.
@@ -178,19 +189,16 @@ func (d *dialer) drop(k budget.Key) {
 }
 
 // serve hands a connection to its swarm and runs it to its end.
-func (s *Session) serve(t *torrent, conn *peer.Conn, addr netip.AddrPort, hs wire.Handshake, incoming bool) {
-	if hs.PeerID == s.peerID {
-		if !incoming {
-			s.dial.metSelf(addr)
-			t.running().DialFailed(addr, swarm.ErrSelf)
+func (s *Session) serve(t *torrent, conn *peer.Conn, h swarm.Hello) {
+	if h.PeerID == s.peerID {
+		if !h.Incoming {
+			s.dial.metSelf(h.Addr)
+			t.running().DialFailed(h.Addr, swarm.ErrSelf)
 		}
 		conn.Close(swarm.ErrSelf)
 		return
 	}
-	sink := t.running().Attach(conn, swarm.Hello{
-		Addr: addr, PeerID: hs.PeerID, Incoming: incoming,
-		Fast: hs.Reserved.Fast(), Extended: hs.Reserved.Extended(), DHT: hs.Reserved.DHT(),
-	})
+	sink := t.running().Attach(conn, h)
 	err := conn.Run(t.ctx, sink, &source{t: t})
-	s.log.Debug("connection ended", "torrent", t.id, "addr", addr, "err", err)
+	s.log.Debug("connection ended", "torrent", t.id, "addr", h.Addr, "err", err)
 }

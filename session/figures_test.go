@@ -94,6 +94,7 @@ func TestFigureChurn(t *testing.T) {
 			n.wait(10 * time.Minute)
 		}
 		t.Logf("10 of 20 leechers stopped after 4 s and came back after 34 s with %d of %d pieces each on average; all complete after %v; the seed sent %.2f copies",
-			kept/(leechers/2), w.tor.Info.NumPieces(), time.Since(begun).Round(time.Millisecond), float64(seed.status().UpTotal)/float64(len(w.data)))
+			kept/(leechers/2), w.tor.Info.NumPieces(), time.Since(begun).Round(time.Millisecond),
+			float64(seed.status().UpTotal)/float64(len(w.data)))
 	})
 }

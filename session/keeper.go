@@ -144,7 +144,8 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 		return nil // nothing has changed yet
 	}
 	have, snap := sw.Have(), sw.Snapshot()
-	syncErr := t.store.Sync(ctx)
+	syncErr := within(ctx, func() error { return t.store.Sync(ctx) })
+	lost, isLost := errors.AsType[*piece.SyncError](syncErr)
 	var closeErr error
 	if final {
 		closeErr = t.store.Close()
@@ -158,32 +159,49 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 		switch {
 		case syncErr == nil:
 			rec.Synced, rec.Doubt = have, without(&rec.Doubt, &have)
-		case ctx.Err() != nil:
-			rec.Synced = both(&rec.Synced, &have)
-		default:
-			doubt(rec, syncErr)
+		case isLost:
+			doubt(rec, lost)
 			if !final {
 				t.distrust(sw, &rec.Doubt, syncErr)
 			}
+		default:
+			rec.Synced = both(&rec.Synced, &have)
+		}
+		if _, failure, _ := t.look(); filesChanged(failure) {
+			nothing := metainfo.NewBitfield(have.Len())
+			rec.Have, rec.Synced, rec.Clean = nothing, nothing, false
 		}
 		setFiles(rec, t.info, files, final)
 	})
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !isLost {
 		syncErr = nil // the record says so
 	}
-	return errors.Join(syncErr, closeErr, k.write(t))
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSave)
+	defer cancel()
+	return errors.Join(syncErr, closeErr, within(last, func() error { return k.write(t) }))
+}
+
+// within runs f and returns its error, or that of ctx when it ends first: a
+// disk that does not answer must not keep the program from ending. f then goes on by itself.
+func within(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // begin saves the record before the first byte is written, so that a kill from
 // now on is known as one, and our files as ours.
 func (k *keeper) begin(t *torrent, have metainfo.Bitfield) {
-	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
-	if err != nil {
-		files = nil
-	}
 	t.record.update(func(rec *state.Record) {
 		rec.Have, rec.Synced = have.Clone(), both(&rec.Synced, &have)
-		setFiles(rec, t.info, files, false)
+		// As they were when it was decided to trust or to hash them.
+		rec.Files = make([]state.File, len(t.opened.files))
+		setFiles(rec, t.info, t.opened.files, false)
 	})
 	if err := k.write(t); err != nil {
 		k.warning(t, err)

@@ -41,9 +41,9 @@ func (s *Session) listen() error {
 		case !isInUse(err):
 			return fmt.Errorf("cannot listen on %s: %w", net.JoinHostPort(host, strconv.Itoa(try)), err)
 		case try >= last && last > first:
-			return fmt.Errorf("ports %d to %d: %w; choose another with --listen", first, last, ErrPort)
+			return fmt.Errorf("ports %d to %d: %w", first, last, ErrPort)
 		case try >= last:
-			return fmt.Errorf("port %d: %w: %w; choose another with --listen, or 0 for any", try, ErrPort, err)
+			return fmt.Errorf("port %d: %w: %w", try, ErrPort, err)
 		}
 		s.log.Info("port is taken, trying the next", "port", try)
 	}
@@ -152,7 +152,7 @@ func (s *Session) incoming(nc net.Conn) {
 			conn.Close(ErrStopped)
 			return
 		}
-		s.serve(t, conn, addr, hs, true)
+		s.serve(t, conn, hello(addr, hs.PeerID, hs.Reserved, true))
 	})
 }
 

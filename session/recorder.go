@@ -1,8 +1,8 @@
 package session
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,14 +102,9 @@ func (t *torrent) distrust(sw *swarm.Swarm, lost *metainfo.Bitfield, cause error
 	sw.Fail(fmt.Errorf("data could not be made durable and will be fetched again: %w", cause))
 }
 
-// doubt takes back the claim on the pieces that a failed sync may have lost, which the
-// store names: the system has forgotten that their bytes were to be written.
-func doubt(rec *state.Record, cause error) {
-	e, ok := errors.AsType[*piece.SyncError](cause)
-	if !ok { // not one of the data: nothing is known to be lost, and nothing new to be durable
-		rec.Synced = both(&rec.Synced, &rec.Have)
-		return
-	}
+// doubt takes back the claim on the pieces that a failed sync may have lost:
+// the system has forgotten that their bytes were to be written. The others are durable.
+func doubt(rec *state.Record, e *piece.SyncError) {
 	lost := without(&rec.Doubt, &rec.Have)
 	for _, i := range e.Pieces {
 		lost.Set(i)
@@ -118,25 +113,34 @@ func doubt(rec *state.Record, cause error) {
 	rec.Synced, rec.Doubt = rec.Have, lost
 }
 
-// setFiles puts the files' state into the record. A file is closed when
-// nothing writes to it any more: at the end, or when all of its pieces are durable.
+// setFiles puts what files were found into the record; nil when they could not
+// be looked at. A file is closed when nothing of ours writes to it any more: at
+// the end, or when all of its pieces are there. The entry of a closed file
+// stays as it is, so that a change by somebody else shows at the next start.
 func setFiles(rec *state.Record, info *metainfo.Info, files []state.File, final bool) {
 	if files == nil {
 		files = make([]state.File, len(info.Files()))
 	}
-	for i := range files {
-		files[i].Closed = files[i].Exists && (final || durable(rec, info, &info.Files()[i]))
+	out := slices.Clone(files)
+	for i := range out {
+		whole := complete(rec, &info.Files()[i], info.PieceLength())
+		if old := rec.Files[i]; whole && old.Closed {
+			out[i] = old
+			continue
+		}
+		out[i].Closed = out[i].Exists && (final || whole)
 	}
-	rec.Files = files
+	rec.Files = out
 }
 
-func durable(rec *state.Record, info *metainfo.Info, f *metainfo.File) bool {
+// complete reports whether all pieces of a file are in the record.
+func complete(rec *state.Record, f *metainfo.File, pieceLength int64) bool {
 	if f.Length == 0 {
 		return true
 	}
-	last := int((f.Offset + f.Length - 1) / info.PieceLength())
-	for i := int(f.Offset / info.PieceLength()); i <= last; i++ {
-		if !rec.Synced.Has(i) {
+	last := int((f.Offset + f.Length - 1) / pieceLength)
+	for i := int(f.Offset / pieceLength); i <= last; i++ {
+		if !rec.Have.Has(i) {
 			return false
 		}
 	}

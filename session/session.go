@@ -22,7 +22,7 @@ import (
 const (
 	stopAnnounces = 3 * time.Second         // trackers are told that we go
 	stopSync      = 3500 * time.Millisecond // data is made durable
-	stopLink      = 10 * time.Second        // a connection or handshake that does not end is a bug
+	stopSave      = time.Second             // after it: a record is saved
 )
 
 // diskWorkers hash and write for all torrents: enough to keep two cores busy.

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"shoal/metainfo"
 	"shoal/piece"
@@ -42,6 +41,11 @@ type torrent struct {
 	checked atomic.Int64                // pieces looked at so far by check
 	removed atomic.Bool                 // no record is to be left
 
+	outcome
+}
+
+// outcome is what one can wait for: completion or failure.
+type outcome struct {
 	mu       sync.Mutex
 	news     chan struct{} // closed and replaced whenever one of the two below changes
 	complete bool
@@ -51,21 +55,20 @@ type torrent struct {
 // running returns the swarm, nil while the torrent is being opened.
 func (t *torrent) running() *swarm.Swarm { return t.swarm.Load() }
 
-// set changes the guarded fields and wakes those who wait for that.
-func (t *torrent) set(f func()) {
-	t.mu.Lock()
+// set changes the outcome and wakes those who wait for that.
+func (o *outcome) set(f func()) {
+	o.mu.Lock()
 	f()
-	close(t.news)
-	t.news = make(chan struct{})
-	t.mu.Unlock()
+	close(o.news)
+	o.news = make(chan struct{})
+	o.mu.Unlock()
 }
 
-// look returns the guarded fields, and a channel that is closed at their next
-// change.
-func (t *torrent) look() (complete bool, err error, news <-chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.complete, t.err, t.news
+// look returns the outcome so far, and a channel that is closed when it changes.
+func (o *outcome) look() (complete bool, err error, news <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.complete, o.err, o.news
 }
 
 // run works the torrent until its context ends: check what is there, be a swarm,
@@ -127,7 +130,7 @@ func (t *torrent) prepare(have metainfo.Bitfield) error {
 	case t.add.Seed:
 		return nil
 	case t.opened.foreign && have.Count() == 0 && have.Len() > 0 && !t.add.Overwrite:
-		return fmt.Errorf("%s in %s does not belong to this torrent: %w; move it away or use --overwrite",
+		return fmt.Errorf("%s in %s does not belong to this torrent: %w; move it away, or have it overwritten (--overwrite)",
 			t.opened.first, t.add.Folder.Path(), ErrExists)
 	}
 	if err := t.cutLong(); err != nil {
@@ -148,7 +151,7 @@ func (t *torrent) cutLong() error {
 			continue
 		}
 		if !t.add.Overwrite {
-			return fmt.Errorf("%s in %s has %d bytes, %d more than it should: %w; move it away or use --overwrite",
+			return fmt.Errorf("%s in %s has %d bytes, %d more than it should: %w; move it away, or have it overwritten (--overwrite)",
 				f.Path, t.add.Folder.Path(), st.Size, st.Size-f.Length, ErrExists)
 		}
 		h, err := t.add.Folder.OpenFile(f.Path, os.O_RDWR, 0)
@@ -242,29 +245,4 @@ func (t *torrent) check(ctx context.Context) (metainfo.Bitfield, error) {
 		collect()
 	}
 	return have, ctx.Err()
-}
-
-// inspect looks once a second at the files of all running torrents.
-func (s *Session) inspect(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		for _, t := range s.reg.all() {
-			sw := t.running()
-			if sw == nil {
-				continue
-			}
-			if _, err, _ := t.look(); err != nil {
-				continue // stopped already
-			}
-			if err := t.store.Inspect(); err != nil {
-				sw.Fail(err)
-			}
-		}
-	}
 }

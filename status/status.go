@@ -56,6 +56,8 @@ type Torrent struct {
 	Peers, Seeds   int // connected peers, and those among them that have everything
 	PeersSending   int // peers that unchoke us and have requests out
 	PeersReceiving int // peers that we have unchoked and that are interested
+	Interested     int // peers that want something of us, unchoked or not: the demand for upload slots
+	Dialing        int // connection attempts under way
 	Candidates     int // known addresses that are not connected
 	Banned         int
 
@@ -71,6 +73,8 @@ type File struct {
 	Length int64
 	Have   int64
 	Wanted bool
+	// Priority is 0 when the file is not wanted, else 1 (low), 2 (normal) or 3 (high).
+	Priority uint8
 }
 
 // Peer is one connection.

@@ -2,7 +2,9 @@ package swarm
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"shoal/metainfo"
 	"shoal/peer/wire"
@@ -61,6 +63,47 @@ func (s *Swarm) Resume(ctx context.Context) error { return s.command(ctx, evResu
 // Recheck hashes all pieces on disk again. It returns when the check has begun.
 func (s *Swarm) Recheck(ctx context.Context) error { return s.command(ctx, evRecheck) }
 
+// SetPriorities changes what is fetched: one priority a file, as Config.Priorities. What is there stays there;
+// the phase and the snapshot follow. It returns like Pause.
+func (s *Swarm) SetPriorities(ctx context.Context, files []uint8) error {
+	if n := len(s.cfg.Info.Files()); files != nil && len(files) != n {
+		return fmt.Errorf("%d priorities for %d files", len(files), n)
+	}
+	for i, p := range files {
+		if p > piece.High {
+			return fmt.Errorf("priority %d of file %d is not one of 0 to %d", p, i, piece.High)
+		}
+	}
+	return s.post(ctx, event{kind: evPriorities, more: &eventMore{files: slices.Clone(files)}})
+}
+
+// SetSequential switches fetching in order on or off. It returns like Pause.
+func (s *Swarm) SetSequential(ctx context.Context, on bool) error {
+	e := event{kind: evSequential, more: &eventMore{}}
+	if on {
+		e.n = 1
+	}
+	return s.post(ctx, e)
+}
+
+// SetSlots fixes the number of peers that are unchoked at a time, for a session that deals slots to all its
+// torrents; a negative n lets the swarm choose as at first. Snapshot().Interested tells how many it could use.
+func (s *Swarm) SetSlots(n int) { s.inbox.post(event{kind: evSlots, n: n}) }
+
+// SetMaxPeers changes the number of connections that the swarm may have. When it has more, the least useful end.
+func (s *Swarm) SetMaxPeers(n int) { s.inbox.post(event{kind: evMaxPeers, n: n}) }
+
+// SetMaxDials changes how many calls of Host.Dial may be unanswered at a time, 30 at first; 0 holds
+// all dialling.
+func (s *Swarm) SetMaxDials(n int) { s.inbox.post(event{kind: evMaxDials, n: n}) }
+
+// Files returns one entry a file in torrent order, padding left out. It waits for the loop.
+func (s *Swarm) Files(ctx context.Context) ([]status.File, error) {
+	var out []status.File
+	err := s.ask(ctx, func(c *core) { out = c.fileList() })
+	return out, err
+}
+
 // Snapshot returns the last published summary; Dir, Added and Finished are left for the session to fill.
 // It never waits and is never nil; the value must not be changed.
 func (s *Swarm) Snapshot() *status.Torrent { return s.snap.Load() }
@@ -81,11 +124,16 @@ func (s *Swarm) Have() metainfo.Bitfield {
 }
 
 func (s *Swarm) command(ctx context.Context, kind eventKind) error {
-	done := make(chan struct{})
-	if !s.inbox.post(event{kind: kind, more: &eventMore{done: done}}) {
+	return s.post(ctx, event{kind: kind, more: &eventMore{}})
+}
+
+// post sends a command and waits until its effect is visible.
+func (s *Swarm) post(ctx context.Context, e event) error {
+	e.more.done = make(chan struct{})
+	if !s.inbox.post(e) {
 		return ErrEnded
 	}
-	return s.await(ctx, done)
+	return s.await(ctx, e.more.done)
 }
 
 // ask runs f on the loop, or on the calling goroutine when the loop has ended. It fails only

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"time"
@@ -11,10 +12,15 @@ import (
 // ErrSelf is what DialFailed reports when the address turned out to be our own; it is not dialled again.
 var ErrSelf = errors.New("connected to ourselves")
 
+// ErrBusy is what DialFailed reports when no attempt was made because the session had no room for it. The address is
+// as good as before and is tried again soon.
+var ErrBusy = errors.New("no room for another attempt")
+
 // Numbers of the candidates.
 const (
 	maxCandidates = 2000
-	maxDialing    = 30 // at a time
+	maxDialing    = 30 // at a time, unless the session says otherwise
+	busyDelay     = 5 * time.Second
 	firstBackoff  = 3 * time.Second
 	maxBackoff    = 30 * time.Minute
 	hopeless      = 6 // failures in a row, after which others take the place
@@ -41,6 +47,7 @@ type candidate struct {
 	seed  bool // had everything when we saw it last
 	fails int  // in a row
 	next  time.Duration
+	rank  uint32 // canonical priority
 }
 
 // candidates are all known addresses, wherever they came from.
@@ -52,6 +59,9 @@ type candidates struct {
 	dirty   bool // somebody may have become dialable
 	moved   bool // a state has changed, which shows in the snapshot
 	needed  time.Duration
+	// maxPeers and maxDials are what the session allows.
+	maxPeers, maxDials int
+	self               selfAddr
 }
 
 func (s *candidates) banned(a netip.Addr) bool {
@@ -138,6 +148,9 @@ func (s *candidates) failed(c *core, addr netip.AddrPort, err error) {
 	case k == nil:
 	case errors.Is(err, ErrSelf):
 		s.enter(k, candSelf)
+	case errors.Is(err, ErrBusy):
+		s.enter(k, candIdle)
+		k.next = c.now + busyDelay
 	default:
 		s.retry(c, k)
 	}
@@ -182,7 +195,7 @@ func (s *candidates) best(now time.Duration, seeding bool) (best *candidate) {
 		if k.state != candIdle || k.next > now || seeding && k.seed {
 			continue
 		}
-		if best == nil || k.fails < best.fails || k.fails == best.fails && k.kind < best.kind {
+		if best == nil || cmp.Or(cmp.Compare(k.fails, best.fails), cmp.Compare(k.kind, best.kind), cmp.Compare(best.rank, k.rank)) < 0 {
 			best = k
 		}
 	}
@@ -194,28 +207,33 @@ func (c *core) onAddresses(e *event) {
 	for _, a := range e.more.addrs {
 		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 		if c.cfg.Scope == nil || c.cfg.Scope(a, from) {
-			c.cands.add(a, from.Kind)
+			if k := c.cands.add(a, from.Kind); k != nil && k.rank == 0 {
+				k.rank = c.rank(a)
+			}
 		}
 	}
 	c.changed()
 }
 
+// dials reports whether this is a phase in which connections are made.
+func (c *core) dials() bool { return c.phase == status.Leeching || c.sated() }
+
 // dial starts as many attempts as may be under way, and asks for addresses when they run out.
 func (c *core) dial() {
 	s := &c.cands
 	s.dirty = false
-	if c.phase != status.Leeching && c.phase != status.Seeding && c.phase != status.Partial {
+	if !c.dials() {
 		return
 	}
-	for s.dialing < maxDialing && len(c.peers)+s.dialing < c.cfg.MaxPeers {
-		k := s.best(c.now, c.phase == status.Seeding)
+	for s.dialing < s.maxDials && len(c.peers)+s.dialing < s.maxPeers {
+		k := s.best(c.now, c.sated())
 		if k == nil {
 			break
 		}
 		s.enter(k, candDialing)
 		c.act(action{kind: acDial, addr: k.addr})
 	}
-	if c.phase == status.Leeching && len(c.peers)+s.dialing < min(fewPeers, c.cfg.MaxPeers) && (s.needed == 0 || c.now-s.needed >= needEvery) {
+	if c.phase == status.Leeching && len(c.peers)+s.dialing < min(fewPeers, s.maxPeers) && (s.needed == 0 || c.now-s.needed >= needEvery) {
 		s.needed = max(c.now, 1)
 		c.act(action{kind: acNeedPeers})
 	}

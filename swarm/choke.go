@@ -25,46 +25,76 @@ const (
 type choker struct {
 	round int
 	next  time.Duration
+	fixed int // slots that the session or the user wants; negative: by rate
 	// lucky is the peer that has the optimistic slot, nil when nobody.
-	lucky *peer
-	dirty bool // a slot may have become free, or somebody wants one
+	lucky   *peer
+	dirty   bool // a slot may have become free, or somebody wants one
+	credits credits
 }
 
 // slots is how many peers are unchoked at a time.
 func (c *core) slots() int {
-	if c.cfg.UploadSlots > 0 {
-		return c.cfg.UploadSlots
+	if c.choke.fixed >= 0 {
+		return c.choke.fixed
 	}
 	return min(leastSlots+int(c.tot.upMeter.quick/slotRate), mostSlots)
 }
 
-// rechoke is the round every ten seconds: all slots are given anew.
+// setSlots changes the number of slots; those who lose theirs do so at once.
+func (c *core) setSlots(n int) {
+	c.choke.fixed = max(n, -1)
+	used := 0
+	for _, p := range c.peers {
+		if p.up.unchoked {
+			used++
+		}
+	}
+	if used > c.slots() {
+		c.rechoke()
+	}
+	c.choke.dirty = true
+}
+
+// rechoke is the round every ten seconds: all slots are given anew, by merit but for the one that goes to chance.
 func (c *core) rechoke() {
 	k := &c.choke
 	k.next = c.now + chokeRound
-	k.dirty = false
 	k.round++
-	if k.lucky != nil && (k.lucky.gone || !k.lucky.up.interested || k.round%optimisticRound == 0) {
+	slots := c.slots()
+	if k.lucky != nil && (k.lucky.gone || !k.lucky.up.interested || k.round%optimisticRound == 0 || slots < 2) {
 		k.lucky = nil
 	}
 	list := c.claimants()
-	slots := c.slots()
-	seeding := c.phase != status.Leeching
-	if !seeding && slots > 1 && len(list) > slots {
-		slots-- // the last one goes to chance
+	merit := slots
+	switch {
+	case slots > 1 && (k.lucky != nil || len(list) > slots && c.chancy()):
+		merit--
+	case slots == 1 && k.round%optimisticRound == 0 && c.chancy(): // chance has the only slot for a round
+		slices.SortStableFunc(list, byWaiting)
 	}
-	for i, p := range list {
-		if i < slots {
+	given := 0
+	for _, p := range list {
+		switch {
+		case given < merit:
+			given++
 			c.setChoke(p, false)
-		} else if p != k.lucky {
+			if p == k.lucky { // it needs no luck any more
+				k.lucky = nil
+			}
+		case p != k.lucky:
 			c.setChoke(p, true)
 		}
 	}
 	c.fillSlots()
 }
 
-// claimants returns the interested peers, the most deserving first: while we
-// download those that give most, as a seed those that have not had their turn.
+// chancy reports whether a slot goes to chance: while we download, so that newcomers are found that
+// give more, and as a seed while some get little on their merits, so that nobody starves.
+func (c *core) chancy() bool {
+	return c.phase == status.Leeching || slices.ContainsFunc(c.peers, func(p *peer) bool { return p.up.interested && p.hoards() })
+}
+
+// claimants returns the interested peers, the most deserving first.
 func (c *core) claimants() []*peer {
 	list := c.sorted[:0]
 	for _, p := range c.peers {
@@ -75,14 +105,33 @@ func (c *core) claimants() []*peer {
 	c.sorted = list
 	// The order of equals is by chance, else the first to come would always win.
 	c.rnd.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	if c.phase == status.Leeching {
-		slices.SortStableFunc(list, func(a, b *peer) int { return cmp.Compare(b.gift(), a.gift()) })
-		return list
-	}
-	slices.SortStableFunc(list, func(a, b *peer) int {
-		return cmp.Or(cmp.Compare(a.turn(c.now), b.turn(c.now)), cmp.Compare(a.up.since, b.up.since))
-	})
+	slices.SortStableFunc(list, c.byMerit)
 	return list
+}
+
+// byMerit orders peers, the most deserving first: while we download those that give most, then those that ever gave;
+// as a seed those that pass on what they get, then those that have not had their turn.
+func (c *core) byMerit(a, b *peer) int {
+	if c.phase == status.Leeching {
+		return cmp.Or(cmp.Compare(b.gift(), a.gift()), before(a.down.total > 0, b.down.total > 0))
+	}
+	return cmp.Or(before(!a.hoards(), !b.hoards()), cmp.Compare(a.turn(c.now), b.turn(c.now)), byWaiting(a, b))
+}
+
+// byWaiting orders peers that are choked by how long they are, the longest first, and before all others.
+func byWaiting(a, b *peer) int {
+	return cmp.Or(before(!a.up.unchoked, !b.up.unchoked), cmp.Compare(a.up.since, b.up.since))
+}
+
+// before compares so that what is true comes first.
+func before(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // gift is what the peer gives us, in bytes a second; one that snubs us gives nothing.
@@ -104,20 +153,26 @@ func (p *peer) turn(now time.Duration) int {
 	return 0
 }
 
-// fillSlots gives free slots at once, to whoever has waited longest; the last of them while we download is
-// the optimistic one.
+// fillSlots gives free slots at once, by merit and among equals to whoever has waited longest; the last one goes to
+// chance, which is whoever has waited longest.
 func (c *core) fillSlots() {
-	c.choke.dirty = false
-	free := c.slots()
+	k := &c.choke
+	k.dirty = false
+	slots := c.slots()
+	free := slots
 	for _, p := range c.peers {
 		if p.up.unchoked {
 			free--
 		}
 	}
 	for ; free > 0; free-- {
+		lucky := free == 1 && slots > 1 && k.lucky == nil && c.chancy()
 		var best *peer
 		for _, p := range c.peers {
-			if p.up.interested && !p.up.unchoked && (best == nil || p.up.since < best.up.since) {
+			if !p.up.interested || p.up.unchoked {
+				continue
+			}
+			if best == nil || lucky && byWaiting(p, best) < 0 || !lucky && cmp.Or(c.byMerit(p, best), byWaiting(p, best)) < 0 {
 				best = p
 			}
 		}
@@ -125,8 +180,8 @@ func (c *core) fillSlots() {
 			return
 		}
 		c.setChoke(best, false)
-		if free == 1 && c.phase == status.Leeching && c.choke.lucky == nil {
-			c.choke.lucky = best
+		if lucky {
+			k.lucky = best
 		}
 	}
 }

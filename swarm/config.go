@@ -31,9 +31,16 @@ type Config struct {
 	Host        Host
 	// Seed starts the random source of every choice this swarm makes.
 	Seed uint64
-	// MaxPeers bounds the connections, 80 when 0.
+	// Priorities says what to fetch: for each file of Info 0 (nothing of it) or 1 to 3 (low, normal, high); nil: all normal.
+	// Sequential fetches pieces in their order, within a priority. SetPriorities and SetSequential change them.
+	Priorities []uint8
+	Sequential bool
+	// SuperSeed allows super-seeding, or not.
+	SuperSeed SuperSeed
+	// MaxPeers bounds the connections, 80 when 0; SetMaxPeers changes it.
 	MaxPeers int
-	// UploadSlots is the number of peers unchoked at a time; 0 lets the swarm choose by its upload rate, at least 4.
+	// UploadSlots is the number of peers unchoked at a time; 0 lets the swarm choose by its upload rate, at least
+	// 4. SetSlots changes it.
 	UploadSlots int
 	// Port is our listening port, told to peers (BEP 10); 0 is not told.
 	Port uint16

@@ -36,7 +36,8 @@ type Hello struct {
 // Host is what a swarm asks of the session. Its methods are called from the
 // loop and never block.
 type Host interface {
-	// Dial starts a connection attempt. It ends in Swarm.Attach or Swarm.DialFailed.
+	// Dial starts a connection attempt. It ends in Swarm.Attach or Swarm.DialFailed; the session
+	// refuses it by DialFailed with ErrBusy.
 	Dial(addr netip.AddrPort)
 	// Reserve asks for n bytes of piece memory; Release gives them back. The
 	// first open piece of a torrent is always granted.
@@ -47,8 +48,8 @@ type Host interface {
 	Demand(up, down int64)
 	// NeedPeers says that candidates have run out and connections are wanted.
 	NeedPeers()
-	// Completed is called once, when the last wanted piece has been verified and written
-	// during this run.
+	// Completed is called when the last wanted piece has been verified and written
+	// during this run: once, and again if more was wanted after that.
 	Completed()
 	// Failed says that the torrent stopped because of err (disk full, file gone, ...).
 	Failed(err error)

@@ -35,7 +35,8 @@ type core struct {
 	lim   limits
 	tot   totals
 	snap  snapState
-	size  int64 // bytes of all files that are no padding
+	sel   selection
+	super super
 
 	turn
 	clock
@@ -66,21 +67,21 @@ type clock struct {
 	tick  time.Duration // when the next one is due
 }
 
-// limits are what may be spent of limited directions, in bytes.
-type limits struct {
-	up, down         int64
-	turn             int // index of the peer that had the last uploaded block
-	toldUp, toldDown int64
-}
-
 func newCore(cfg *Config) *core {
 	n := cfg.Info.NumPieces()
-	if cfg.MaxPeers <= 0 {
-		cfg.MaxPeers = defaultMaxPeers
-	}
 	c := &core{cfg: cfg, info: cfg.Info, rnd: rand.New(rand.NewPCG(cfg.Seed, 0x73686f616c)), byID: map[piece.PeerID]*peer{}}
 	c.m = piece.NewManager(cfg.Info, cfg.Have, rand.New(rand.NewPCG(cfg.Seed, 1)), piece.Options{})
-	c.cands = candidates{index: map[netip.AddrPort]int{}, bans: map[netip.Addr]struct{}{}}
+	if c.sel.files = cfg.Priorities; c.sel.files != nil {
+		c.m.SetPriorities(c.sel.files)
+	}
+	c.m.SetSequential(cfg.Sequential)
+	c.cands = candidates{index: map[netip.AddrPort]int{}, bans: map[netip.Addr]struct{}{}, maxPeers: cfg.MaxPeers, maxDials: maxDialing}
+	if cfg.MaxPeers <= 0 {
+		c.cands.maxPeers = defaultMaxPeers
+	}
+	if c.choke.fixed = cfg.UploadSlots; cfg.UploadSlots <= 0 {
+		c.choke.fixed = -1
+	}
 	c.chk = checks{todo: metainfo.NewBitfield(n), out: metainfo.NewBitfield(n)}
 	for i := range n {
 		if cfg.Check.Has(i) && !cfg.Have.Has(i) {
@@ -88,10 +89,12 @@ func newCore(cfg *Config) *core {
 		}
 	}
 	c.chk.total = c.chk.todo.Count()
-	for _, f := range cfg.Info.Files() {
-		if !f.Pad {
-			c.size += f.Length
-		}
+	c.count()
+	if n <= mostSuper {
+		c.super.out = metainfo.NewBitfield(n)
+	}
+	if cfg.LimitedUp {
+		c.super.load = 1 // until it was measured
 	}
 	c.open = c.reserve
 	c.told = c.m.Complete() // it was so before this run
@@ -148,10 +151,21 @@ func (c *core) step(now time.Time, e *event) {
 		c.onResume()
 	case evRecheck:
 		c.onRecheck()
+	case evPriorities:
+		c.onPriorities(e.more.files)
+	case evSequential:
+		c.m.SetSequential(e.n != 0)
+	case evSlots:
+		c.setSlots(e.n)
+	case evMaxPeers:
+		c.cands.maxPeers, c.cands.dirty = max(e.n, 0), true
+		c.shrink()
+	case evMaxDials:
+		c.cands.maxDials, c.cands.dirty = max(e.n, 0), true
 	case evAsk:
 		e.more.ask(c)
 	}
-	if e.kind == evPause || e.kind == evResume || e.kind == evRecheck {
+	if e.kind >= evPause && e.kind <= evSequential {
 		c.snap.dirty, c.snap.force = true, true
 	}
 }
@@ -259,40 +273,10 @@ func (c *core) lookAfter(p *peer) {
 		return
 	}
 	c.showInterest(p)
+	c.reveal(p)
 	c.refill(p)
 	if !c.cfg.LimitedUp {
 		c.feed(p)
-	}
-}
-
-// onTick is the second hand.
-func (c *core) onTick() {
-	c.tick = c.now + tickEvery
-	before := c.tot.downMeter.smooth + c.tot.upMeter.smooth
-	c.tot.downMeter.tick(c.now)
-	c.tot.upMeter.tick(c.now)
-	if before+c.tot.downMeter.smooth+c.tot.upMeter.smooth >= 1 {
-		c.changed()
-	}
-	for _, p := range c.peers {
-		c.watch(p)
-		p.up.meter.tick(c.now)
-	}
-	if c.now >= c.choke.next {
-		c.rechoke()
-		c.stale()
-		c.makeRoom()
-	}
-	c.freed, c.cands.dirty = true, true
-}
-
-// makeRoom ends connections that are of no use to either side when there is no room for others.
-func (c *core) makeRoom() {
-	for i := len(c.peers) - 1; i >= 0 && len(c.peers) >= c.cfg.MaxPeers; i-- {
-		p := c.peers[i]
-		if !p.down.interested && !p.up.interested && c.now-p.since > time.Minute {
-			c.drop(p, errIdle)
-		}
 	}
 }
 
@@ -308,47 +292,6 @@ func (c *core) next() time.Time {
 		return time.Time{}
 	}
 	return c.epoch.Add(c.tick)
-}
-
-// reserve asks the session for piece memory.
-func (c *core) reserve(n int64) bool {
-	if !c.cfg.Host.Reserve(n) {
-		return false
-	}
-	c.reserved += n
-	return true
-}
-
-// giveBack returns the memory of pieces that were closed.
-func (c *core) giveBack() {
-	if n := c.reserved - c.m.Memory(); n > 0 {
-		c.reserved -= n
-		c.cfg.Host.Release(n) // at once, like reserve: the same turn may want it again
-		c.freed = true
-	}
-}
-
-// demand tells the session what limited directions could spend, when that has changed.
-func (c *core) demand() {
-	if !c.cfg.LimitedUp && !c.cfg.LimitedDown {
-		return
-	}
-	var up, down, asked int64
-	for _, p := range c.peers {
-		asked += int64(p.down.asked.len())
-		if c.cfg.LimitedUp {
-			up += int64(min(p.up.waiting(), max(0, p.up.window()-p.up.out))) * metainfo.BlockSize
-		}
-		if c.cfg.LimitedDown && c.phase == status.Leeching && !p.down.choked && p.wants > 0 {
-			down += int64(max(0, p.down.target(p.ext.Reqq)-p.down.asked.len())) * metainfo.BlockSize
-		}
-	}
-	left := c.m.Left() - asked*metainfo.BlockSize
-	up, down = max(0, up-c.lim.up), max(0, min(down, left)-c.lim.down)
-	if up != c.lim.toldUp || down != c.lim.toldDown {
-		c.lim.toldUp, c.lim.toldDown = up, down
-		c.act(action{kind: acDemand, up: up, n: down})
-	}
 }
 
 // stop ends everything: no new job is begun any more.

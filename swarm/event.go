@@ -26,6 +26,11 @@ const (
 	evPause                            // the three commands
 	evResume
 	evRecheck
+	evPriorities // files
+	evSequential // n: 1 on, 0 off
+	evSlots      // n: what the session deals; the same for the next two
+	evMaxPeers
+	evMaxDials
 	evAsk // ask: a question answered on the loop, for Peers and Have
 )
 
@@ -50,5 +55,6 @@ type eventMore struct {
 	addrs []netip.AddrPort
 	from  Source
 	ask   func(*core)
+	files []uint8
 	done  chan struct{} // closed when the effect is visible
 }

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"shoal/peer/wire"
-	"shoal/status"
 )
 
 // maxHandshakes is how often a peer may change its extended handshake.
@@ -20,10 +19,22 @@ func (c *core) extHandshake(p *peer) wire.Message {
 		// The address that we see it under; it may be behind a translator.
 		YourIP: p.hello.Addr.Addr(),
 	}
-	if c.phase == status.Seeding || c.phase == status.Partial {
-		h.UploadOnly, h.HasUploadOnly = true, true
+	if only := c.uploadOnly(p); only || p.toldUpload {
+		h.UploadOnly, h.HasUploadOnly = only, true
+		p.toldUpload = only
 	}
 	return wire.Message{Kind: wire.Extended, Index: wire.ExtHandshakeID, Data: wire.AppendExtHandshake(nil, &h)}
+}
+
+// uploadOnly reports whether we want nothing of p, and let it know.
+func (c *core) uploadOnly(p *peer) bool { return c.sated() && p.mask == nil }
+
+// tellUploadOnly sends another extended handshake when that has changed (BEP 21). It is a whole one: some
+// take extensions that are not in it for withdrawn.
+func (c *core) tellUploadOnly(p *peer) {
+	if p.hello.Extended && c.uploadOnly(p) != p.toldUpload {
+		c.send(p, c.extHandshake(p))
+	}
 }
 
 func (c *core) onExtended(p *peer, m *wire.Message) error {
@@ -51,6 +62,7 @@ func (c *core) onExtHandshake(p *peer, data []byte) error {
 	}
 	p.ext.Update(&h)
 	if h.YourIP.IsValid() && p.extSeen == 1 {
+		c.seenAs(h.YourIP.Unmap())
 		c.act(action{kind: acExternal, addr: netip.AddrPortFrom(h.YourIP.Unmap(), 0)})
 	}
 	if p.hello.Incoming && h.P != 0 && !p.listen.IsValid() {

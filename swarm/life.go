@@ -41,12 +41,16 @@ func (c *core) enter(to status.Phase) {
 		c.act(action{kind: acFailed, err: c.cause})
 	case status.Checking:
 		c.check()
-	case status.Seeding:
+	case status.Seeding, status.Partial:
 		for _, p := range slices.Clone(c.peers) {
 			c.meetSeed(p)
 		}
 	}
+	if to != status.Seeding {
+		c.unmaskAll()
+	}
 	for _, p := range c.peers {
+		c.tellUploadOnly(p)
 		c.touch(p)
 	}
 	c.choke.dirty, c.cands.dirty, c.freed = true, true, true
@@ -110,6 +114,7 @@ func (c *core) onRecheck() {
 	for i := range n {
 		c.m.Lost(i)
 	}
+	c.count()
 	out := c.chk.out
 	c.chk = checks{todo: metainfo.NewBitfield(n), out: out, total: n}
 	c.chk.todo.SetAll()

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"shoal/metainfo"
@@ -68,5 +69,11 @@ func (q *askQueue) take(b metainfo.Block) (at time.Duration, ok bool) {
 
 // all returns the requests that are out; the slice lives until the next change.
 func (q *askQueue) all() []ask { return q.list[q.head:] }
+
+// drop removes the requests for which f is true.
+func (q *askQueue) drop(f func(b metainfo.Block) bool) {
+	kept := slices.DeleteFunc(q.all(), func(a ask) bool { return f(a.block) })
+	q.list = q.list[:q.head+len(kept)]
+}
 
 func (q *askQueue) clear() { q.list, q.head = q.list[:0], 0 }

@@ -38,8 +38,11 @@ type peer struct {
 	strikes int  // blocks that it sent unasked
 	ext     wire.ExtHandshake
 	extSeen int // extended handshakes so far
-	down    download
-	up      upload
+	// toldUpload says that we told it that we only upload (BEP 21).
+	toldUpload bool
+	mask       *mask // what a super-seed shows it; nil: everything
+	down       download
+	up         upload
 }
 
 // Reasons for ending a connection that is not at fault.
@@ -81,7 +84,9 @@ func (c *core) onAttached(e *event) {
 	if p.listen.IsValid() {
 		c.cands.connected(p.listen)
 	}
+	c.maybeMask(p)
 	c.greet(p)
+	c.touch(p)
 	c.changed()
 }
 
@@ -116,8 +121,12 @@ func (c *core) refuse(p *peer) error {
 		}
 		return errTwice
 	}
-	if len(c.peers) >= c.cfg.MaxPeers {
-		return errFull
+	if len(c.peers) >= c.cands.maxPeers {
+		worst := c.replaceable(c.rank(p.address()))
+		if worst == nil || c.cands.maxPeers == 0 {
+			return errFull
+		}
+		c.drop(worst, errReplaced)
 	}
 	return nil
 }
@@ -128,12 +137,13 @@ func (c *core) greet(p *peer) {
 		c.send(p, c.extHandshake(p))
 	}
 	have := c.have()
-	switch {
+	switch none := have.Count() == 0 || p.mask != nil; {
+	case p.hello.Fast && none:
+		c.send(p, wire.Message{Kind: wire.HaveNone})
+	case none:
 	case p.hello.Fast && have.All():
 		c.send(p, wire.Message{Kind: wire.HaveAll})
-	case p.hello.Fast && have.Count() == 0:
-		c.send(p, wire.Message{Kind: wire.HaveNone})
-	case have.Count() > 0:
+	default:
 		c.send(p, wire.Message{Kind: wire.Bitfield, Data: slices.Clone(have.Bytes())})
 	}
 }
@@ -156,6 +166,7 @@ func (c *core) onClosed(e *event) {
 // forget takes a peer out of everything. Its requests become free for others.
 func (c *core) forget(p *peer, reason error) {
 	p.gone = true
+	c.dropMask(p)
 	c.m.RemovePeer(p.id, &p.has)
 	c.refund(p.down.asked.len())
 	delete(c.byID, p.id)
@@ -163,7 +174,7 @@ func (c *core) forget(p *peer, reason error) {
 	c.past.add(p)
 	if p.listen.IsValid() {
 		useful := p.down.total > 0 || p.up.total > 0 || c.now-p.since > time.Minute
-		c.cands.closed(c, p.listen, useful, p.has.All())
+		c.cands.closed(c, p.listen, useful, p.has.All() || p.ext.UploadOnly)
 	}
 	c.choke.dirty = c.choke.dirty || p.up.unchoked
 	if c.choke.lucky == p {

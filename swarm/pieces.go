@@ -1,6 +1,9 @@
 package swarm
 
 import (
+	"bytes"
+	"strings"
+
 	"shoal/metainfo"
 	"shoal/peer/wire"
 	"shoal/status"
@@ -21,6 +24,8 @@ func (c *core) onHave(p *peer, index uint32) error {
 		return nil
 	}
 	c.m.PeerHas(i)
+	c.repay(p, i)
+	c.superHave(p, i)
 	if c.lacks(i) {
 		p.wants++
 		c.touch(p)
@@ -32,30 +37,60 @@ func (c *core) onHave(p *peer, index uint32) error {
 }
 
 func (c *core) onBitfield(p *peer, m *wire.Message) error {
-	if p.told != toldNothing {
-		return protocolError("bitfield after a have or a bitfield")
-	}
+	n := c.info.NumPieces()
 	if m.Kind != wire.Bitfield && !p.hello.Fast {
 		return protocolError("message %d without the fast extension", m.Kind)
 	}
-	p.told = toldBitfield
+	has, ok := metainfo.NewBitfield(n), true
 	switch m.Kind {
-	case wire.HaveNone:
-		return nil
 	case wire.HaveAll:
-		p.has.SetAll()
-	default:
-		has, ok := metainfo.ParseBitfield(m.Data, c.info.NumPieces())
-		if !ok {
-			return protocolError("bitfield of %d bytes for %d pieces, or with spare bits", len(m.Data), c.info.NumPieces())
-		}
-		p.has = has
+		has.SetAll()
+	case wire.Bitfield:
+		has, ok = metainfo.ParseBitfield(m.Data, n)
 	}
+	switch {
+	case !ok:
+		return protocolError("bitfield of %d bytes for %d pieces, or with spare bits", len(m.Data), n)
+	case p.told != toldNothing && p.aria2():
+		return c.onMoreBits(p, &has)
+	case p.told != toldNothing:
+		return protocolError("bitfield after a have or a bitfield")
+	}
+	p.told, p.has = toldBitfield, has
 	c.m.PeerBitfield(&p.has)
 	p.wants = c.m.Interesting(&p.has)
 	c.touch(p)
+	for i := range n {
+		if has.Has(i) {
+			c.superHave(p, i)
+		}
+	}
+	c.offerFast(p)
 	if p.has.All() {
 		c.meetSeed(p)
+	}
+	return nil
+}
+
+// aria2 reports whether the peer is aria2, which against BEP 3 sends its bitfield again where that is shorter than
+// the Haves for what it got since. Of everybody else a second bitfield is an error.
+func (p *peer) aria2() bool {
+	return bytes.HasPrefix(p.hello.PeerID[:], []byte("A2-")) || strings.HasPrefix(p.ext.V, "aria2")
+}
+
+// onMoreBits takes a later bitfield as Haves. It can add pieces, not take any back.
+func (c *core) onMoreBits(p *peer, has *metainfo.Bitfield) error {
+	for i := range has.Len() {
+		switch {
+		case p.gone: // it was a seed like us, and was closed
+			return nil
+		case has.Has(i):
+			if err := c.onHave(p, uint32(i)); err != nil {
+				return err
+			}
+		case p.has.Has(i):
+			return protocolError("later bitfield without piece %d", i)
+		}
 	}
 	return nil
 }
@@ -86,10 +121,13 @@ func (c *core) onAllowedFast(p *peer, index uint32) error {
 
 // meetSeed ends the connection when neither side will ever need anything of the other.
 func (c *core) meetSeed(p *peer) {
-	if c.phase == status.Seeding && (p.has.All() || p.ext.UploadOnly) {
+	if c.sated() && (p.has.All() || p.ext.UploadOnly) {
 		c.drop(p, errBothSeeds)
 	}
 }
+
+// sated reports whether we want nothing.
+func (c *core) sated() bool { return c.phase == status.Seeding || c.phase == status.Partial }
 
 // lacks reports whether we want piece i and have it not.
 func (c *core) lacks(i int) bool { return c.m.InterestGained(i) }
@@ -104,6 +142,7 @@ func (c *core) gained(i int) {
 			c.touch(p)
 		}
 	}
+	c.sel.have += c.worth(i)
 	c.haves = append(c.haves, i)
 	c.act(action{kind: acVerified, n: int64(i)})
 }
@@ -111,6 +150,7 @@ func (c *core) gained(i int) {
 // lost undoes gained for a piece that we had.
 func (c *core) lost(i int) {
 	c.m.Lost(i)
+	c.sel.have -= c.worth(i)
 	for _, p := range c.peers {
 		if p.has.Has(i) && c.m.Wanted(i) {
 			p.wants++
@@ -123,14 +163,15 @@ func (c *core) lost(i int) {
 	c.freed = true
 }
 
-// tellHaves sends what was gained since the last turn to each peer that lacks it.
+// tellHaves sends what was gained since the last turn to each peer. Those that have it are told too: a seed sees by
+// it how what it gave spreads, which super-seeding and the choice of whom it serves live by.
 func (c *core) tellHaves() {
 	if len(c.haves) == 0 {
 		return
 	}
 	for _, p := range c.peers {
 		for _, i := range c.haves {
-			if !p.has.Has(i) {
+			if p.mask == nil {
 				c.send(p, wire.Message{Kind: wire.Have, Index: uint32(i)})
 			}
 		}

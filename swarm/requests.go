@@ -240,6 +240,8 @@ func (c *core) onReject(p *peer, m *wire.Message) error {
 	if _, ok := d.asked.take(b); !ok {
 		if d.forgiven > 0 {
 			d.forgiven--
+		} else if p.strikes++; p.strikes > maxStrikes {
+			return protocolError("more than %d rejects or blocks that were not asked for", maxStrikes)
 		}
 		return nil
 	}

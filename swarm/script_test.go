@@ -178,8 +178,22 @@ func (s *script) do(line string) error {
 		s.step(event{kind: evReadFailed, block: s.info.BlockAt(number(f[1]), 0), err: errors.New("input/output error")})
 	case "memory":
 		s.mem = int64(number(f[1]))
+	case "priorities":
+		s.step(event{kind: evPriorities, more: &eventMore{files: digits(f[1])}})
+	case "sequential":
+		s.step(event{kind: evSequential, n: number(f[1])})
+	case "slots":
+		s.step(event{kind: evSlots, n: number(f[1])})
+	case "max-peers":
+		s.step(event{kind: evMaxPeers, n: number(f[1])})
+	case "max-dials":
+		s.step(event{kind: evMaxDials, n: number(f[1])})
+	case "busy":
+		s.step(event{kind: evDialFailed, more: &eventMore{addr: netip.MustParseAddrPort(f[1])}, err: ErrBusy})
 	case "show":
 		s.show()
+	case "files":
+		s.files()
 	default:
 		return s.peerDoes(piece.PeerID(number(f[0])), f[1:])
 	}
@@ -190,7 +204,7 @@ func (s *script) torrent(args []string) error {
 	s.now, s.jobs, s.mem = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nil, 64<<20
 	s.mute, s.links = map[string]bool{}, map[piece.PeerID][]metainfo.Block{}
 	pieces, blocks := 4, 2
-	var have, check string
+	var have, check, files string
 	cfg := Config{Host: scriptHost{s: s}, Seed: 1, Client: "shoal", Port: 6881, PeerID: [20]byte{'-', 'S', 'H'}}
 	for _, a := range args {
 		k, v, _ := strings.Cut(a, "=")
@@ -211,11 +225,25 @@ func (s *script) torrent(args []string) error {
 			cfg.LimitedUp, cfg.LimitedDown = strings.Contains(v, "up"), strings.Contains(v, "down")
 		case "paused":
 			cfg.Paused = true
+		case "files": // lengths in blocks; "p" before one means padding
+			files = v
+		case "priorities":
+			cfg.Priorities = digits(v)
+		case "sequential":
+			cfg.Sequential = true
+		case "super-seed":
+			if v == "off" {
+				cfg.SuperSeed = SuperOff
+			}
 		default:
 			return fmt.Errorf("unknown word %q", a)
 		}
 	}
 	s.info = testInfo(pieces, blocks)
+	if files != "" {
+		s.info = testFiles(blocks, fileList(files)...)
+		pieces = s.info.NumPieces()
+	}
 	cfg.Info, cfg.Have, cfg.Check = s.info, set(pieces, have), set(pieces, check)
 	s.c = newCore(&cfg)
 	s.c.start(s.now)
@@ -314,6 +342,31 @@ func (s *script) show() {
 	}
 }
 
+func (s *script) files() {
+	t := s.c.snapshot()
+	fmt.Fprintf(&s.log, "%v: %d of %d wanted bytes of %d\n", t.Phase, t.Have, t.Wanted, t.Size)
+	for _, f := range s.c.fileList() {
+		fmt.Fprintf(&s.log, "  %s: %d of %d, priority %d\n", f.Path, f.Have, f.Length, f.Priority)
+	}
+}
+
+// fileList reads "3,p1,2".
+func fileList(s string) (out []metainfo.File) {
+	for i, w := range strings.Split(s, ",") {
+		w, pad := strings.CutPrefix(w, "p")
+		out = append(out, metainfo.File{Path: fmt.Sprint("test/", i), Length: int64(number(w)) * metainfo.BlockSize, Pad: pad})
+	}
+	return out
+}
+
+// digits reads "0123".
+func digits(s string) (out []uint8) {
+	for _, r := range s {
+		out = append(out, uint8(r-'0'))
+	}
+	return out
+}
+
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
@@ -371,6 +424,8 @@ func (s *script) message(f []string) (m wire.Message, err error) {
 				h.P = uint16(number(v))
 			case "upload-only":
 				h.UploadOnly, h.HasUploadOnly = true, true
+			case "sees": // us at an address
+				h.YourIP = netip.MustParseAddr(v)
 			}
 		}
 		m = wire.Message{Kind: wire.Extended, Data: wire.AppendExtHandshake(nil, &h)}

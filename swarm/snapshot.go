@@ -32,14 +32,13 @@ func (c *core) snapshot() *status.Torrent {
 	info := c.info
 	t := &status.Torrent{
 		ID: c.cfg.ID, Name: info.Name(), Phase: c.phase,
-		Size: c.size, Wanted: c.size, Have: info.Size() - c.m.Left() - (info.Size() - c.size),
+		Size: c.sel.size, Wanted: c.sel.wanted, Have: c.sel.have,
 		Pieces: info.NumPieces(), PiecesHave: c.have().Count(), PieceLength: int(info.PieceLength()), Private: info.Private(),
 		Down: int64(c.tot.downMeter.smooth), Up: int64(c.tot.upMeter.smooth),
 		DownTotal: c.cfg.DownTotal + c.tot.down, UpTotal: c.cfg.UpTotal + c.tot.up,
 		Wasted: c.tot.wasted, FailedPieces: c.tot.failed,
-		Peers: len(c.peers), Banned: len(c.cands.bans), ETA: -1,
+		Peers: len(c.peers), Banned: len(c.cands.bans), Dialing: c.cands.dialing, ETA: -1,
 	}
-	t.Have = max(0, t.Have) // pad files of missing pieces are counted as missing
 	if c.cause != nil {
 		t.Err = c.cause.Error()
 	}
@@ -53,6 +52,9 @@ func (c *core) snapshot() *status.Torrent {
 		if !p.down.choked && p.down.asked.len() > 0 {
 			t.PeersSending++
 		}
+		if p.up.interested {
+			t.Interested++
+		}
 		if p.up.unchoked && p.up.interested {
 			t.PeersReceiving++
 		}
@@ -63,7 +65,7 @@ func (c *core) snapshot() *status.Torrent {
 		}
 	}
 	if left := c.m.Left(); left == 0 {
-		t.ETA, t.Have = 0, t.Wanted
+		t.ETA = 0
 	} else if t.Down > 0 {
 		t.ETA = time.Duration(min(float64(left)/float64(t.Down), 1e9) * float64(time.Second))
 	}

@@ -133,7 +133,7 @@ func tell(ms []wire.Message) string {
 	var parts []string
 	for i, m := range ms {
 		name, arg := words(&m)
-		if i > 0 && arg != "" && ms[i-1].Kind == m.Kind {
+		if i > 0 && arg != "" && strings.HasPrefix(parts[len(parts)-1]+" ", name+" ") {
 			parts[len(parts)-1] += " " + arg
 			continue
 		}
@@ -172,6 +172,8 @@ func words(m *wire.Message) (name, arg string) {
 		return "cancel", block
 	case wire.Reject:
 		return "reject", block
+	case wire.AllowedFast:
+		return "allowed-fast", fmt.Sprint(m.Index)
 	case wire.HashReject:
 		return "hash-reject", ""
 	case wire.Extended:
@@ -185,17 +187,28 @@ func words(m *wire.Message) (name, arg string) {
 
 // testInfo makes a torrent of pieces with so many blocks each; the bytes are those of fill.
 func testInfo(pieces, blocks int) *metainfo.Info {
+	return testFiles(blocks, metainfo.File{Path: "test", Length: int64(pieces) * int64(blocks) * metainfo.BlockSize})
+}
+
+// testFiles is testInfo with files.
+func testFiles(blocks int, files ...metainfo.File) *metainfo.Info {
+	size := int64(0)
+	for _, f := range files {
+		size += f.Length
+	}
+	pieceLength := int64(blocks) * metainfo.BlockSize
+	pieces := int((size + pieceLength - 1) / pieceLength)
 	var hashes []byte
 	buf := make([]byte, blocks*metainfo.BlockSize)
 	for p := range pieces {
-		for b := range blocks {
-			fill(buf[b*metainfo.BlockSize:][:metainfo.BlockSize], p, b)
+		buf = buf[:min(pieceLength, size-int64(p)*pieceLength)]
+		for b := range (len(buf) + metainfo.BlockSize - 1) / metainfo.BlockSize {
+			fill(buf[b*metainfo.BlockSize:][:min(metainfo.BlockSize, len(buf)-b*metainfo.BlockSize)], p, b)
 		}
 		h := sha1.Sum(buf)
 		hashes = append(hashes, h[:]...)
 	}
-	size := int64(pieces) * int64(len(buf))
-	info, err := metainfo.NewInfo("test", int64(len(buf)), hashes, []metainfo.File{{Path: "test", Length: size}}, false, false)
+	info, err := metainfo.NewInfo("test", pieceLength, hashes, files, len(files) > 1, false)
 	if err != nil {
 		panic(err)
 	}

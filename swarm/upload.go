@@ -13,6 +13,9 @@ const (
 	ownReqq = 500 // requests that we say we queue (BEP 10)
 	// maxQueue is what we really queue of one peer; some ask more than they were told. Beyond it requests are rejected.
 	maxQueue = 2000
+	// maxChurn is how many queue entries a second are looked at for the cancels of one peer, half a millisecond's
+	// work. Further ones are not heeded: the block is sent, as if the cancel had come too late.
+	maxChurn = 200_000
 	// maxRefused requests in a row that could not be served end a connection.
 	maxRefused = 2000
 
@@ -34,6 +37,10 @@ type upload struct {
 	sent       int64         // payload since then
 	meter      meter
 	total      int64
+	churn      int         // queue entries looked at for cancels since the last tick
+	fast       []fastPiece // what it may have while choked
+	// given counts the pieces that only we could give it, spread those of them that others have got since.
+	given, spread int
 }
 
 func (u *upload) waiting() int { return len(u.queue) - u.head }
@@ -60,7 +67,7 @@ func (c *core) onRequest(p *peer, m *wire.Message) error {
 	if err != nil {
 		return protocolError("request of %v", err)
 	}
-	if !u.unchoked || !c.have().Has(b.Piece) || u.waiting() >= maxQueue {
+	if !c.have().Has(b.Piece) || u.waiting() >= maxQueue || !u.unchoked && !u.spend(b.Piece) {
 		// After a choke some requests are under way still; a flood of them is no mistake any more.
 		if u.refused++; u.refused > maxRefused {
 			return protocolError("more than %d requests that cannot be served", maxRefused)
@@ -87,7 +94,15 @@ func (c *core) onCancel(p *peer, m *wire.Message) error {
 	if err != nil {
 		return protocolError("cancel of %v", err)
 	}
-	if i := slices.Index(u.queue[u.head:], b); i >= 0 {
+	if u.churn >= maxChurn {
+		return nil
+	}
+	i := slices.Index(u.queue[u.head:], b)
+	if u.churn += 1 + u.out + i; i < 0 {
+		u.churn += u.waiting()
+	}
+	if i >= 0 {
+		u.churn += u.waiting() - i // moved
 		u.queue = slices.Delete(u.queue, u.head+i, u.head+i+1)
 		c.reject(p, b)
 	} else if u.out > 0 {
@@ -144,6 +159,7 @@ func (c *core) feedOne(p *peer) int64 {
 		return 0
 	}
 	u.out++
+	c.lend(p, b.Piece)
 	c.act(action{kind: acUpload, peer: p.id, block: b})
 	return int64(b.Length)
 }
@@ -189,6 +205,7 @@ func (c *core) onInterest(p *peer, interested bool) {
 		return
 	}
 	p.up.interested = interested
+	c.changed()
 	c.choke.dirty = true // a free slot is filled at once
 	if !interested {
 		c.setChoke(p, true)

@@ -1,8 +1,6 @@
 package tracker
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,8 +15,6 @@ import (
 	"path"
 	"strings"
 	"time"
-
-	"shoal/internal/text"
 )
 
 // Limits of one announce, redirects included.
@@ -46,6 +42,13 @@ type Options struct {
 	UserAgent string
 	// Roots are the certificate authorities for HTTPS; nil means the system's.
 	Roots *x509.CertPool
+	// ListenPacket opens the sockets for UDP trackers, one for "udp4" and one for "udp6",
+	// each on ":0"; without it such trackers are ErrUnsupported. Their host names need Lookup.
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+	// UDPPatience is how long one announce or scrape over UDP repeats its request
+	// when its context does not end sooner; 0 stands for one minute. BEP 15 itself
+	// gives up after nine requests in 7665 s.
+	UDPPatience time.Duration
 }
 
 // Client announces to trackers. Its methods may be called from any goroutine.
@@ -58,11 +61,20 @@ type Options struct {
 // the path begins with "announce": a torrent shall not press the buttons of other
 // programs on this machine. For that each scope has a transport of its own, so
 // that a kept connection cannot carry what would not have been dialled.
+//
+// A tracker whose name has addresses of both IP versions is told of us over both at once, over
+// HTTP as over UDP, since it knows of us only the address that we come from (BEP 7); the
+// replies are joined. One version that fails or is slow does not harm the other. Without
+// Lookup HTTP goes over whichever version the dial function chooses.
+//
+// UDP trackers share one socket for each version, which closes a minute after it was
+// used last. No tracker delays another.
 type Client struct {
 	opt        Options
 	dialer     dialer
-	transports [scopes]*http.Transport
-	ctx        context.Context // ends with Close
+	transports [scopes][families]*http.Transport
+	udp        map[family]*packets // nil without Options.ListenPacket; never changed
+	ctx        context.Context     // ends with Close
 	cancel     context.CancelFunc
 }
 
@@ -74,86 +86,149 @@ func NewClient(dial DialFunc, opt Options) *Client {
 	c := &Client{opt: opt, dialer: dialer{dial: dial, lookup: opt.Lookup, allow: opt.Allow}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for least := range scopes {
-		c.transports[least] = &http.Transport{
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				ctx, cancel := context.WithTimeout(ctx, announceTimeout)
-				defer cancel()
-				defer context.AfterFunc(c.ctx, cancel)()
-				return c.dialer.connect(ctx, network, address, least)
-			},
-			TLSClientConfig:        &tls.Config{RootCAs: opt.Roots},
-			TLSHandshakeTimeout:    announceTimeout,
-			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConnsPerHost:    1,
-			IdleConnTimeout:        idleTimeout,
-			DisableCompression:     true, // the size limit needs to see both sides
+		for f := range families {
+			c.transports[least][f] = c.transport(least, f)
 		}
 	}
+	if opt.ListenPacket != nil {
+		c.udp = map[family]*packets{ipv4: newPackets(false, opt.ListenPacket), ipv6: newPackets(true, opt.ListenPacket)}
+	}
+	if opt.UDPPatience <= 0 {
+		c.opt.UDPPatience = udpPatience
+	}
 	return c
+}
+
+// transport makes the one for connections of at least a scope over one family.
+func (c *Client) transport(least scope, f family) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, announceTimeout)
+			defer cancel()
+			defer context.AfterFunc(c.ctx, cancel)()
+			return c.dialer.connect(ctx, network, address, least, f)
+		},
+		TLSClientConfig:        &tls.Config{RootCAs: c.opt.Roots},
+		TLSHandshakeTimeout:    announceTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        idleTimeout,
+		DisableCompression:     true, // the size limit needs to see both sides
+	}
 }
 
 // Close ends all connections; announces under way fail soon after.
 func (c *Client) Close() {
 	c.cancel()
-	for _, t := range c.transports {
-		t.CloseIdleConnections()
+	for _, ts := range c.transports {
+		for _, t := range ts {
+			t.CloseIdleConnections()
+		}
+	}
+	for _, p := range c.udp {
+		p.close()
 	}
 }
 
-// Announce asks one tracker once. It ends after 15 s, when ctx ends, or when the
-// client is closed, and reads at most 1 MiB. Errors wrap *Failure when the
+// Announce asks one tracker once. It ends after 15 s, over UDP after Options.UDPPatience,
+// when ctx ends, or when the client is closed, and reads at most 1 MiB. Errors wrap *Failure when the
 // tracker refused in words, ErrUnsupported when asking again is pointless, ErrReply,
 // ErrTooLarge or ErrRefused, or the cause; they name the tracker by Mask.
-func (c *Client) Announce(ctx context.Context, a Announce) (Reply, error) {
+func (c *Client) Announce(ctx context.Context, a Announce) (r Reply, err error) {
+	err = c.within(ctx, a.URL, func(ctx context.Context, u *url.URL) (err error) {
+		if u.Scheme == "udp" {
+			r, err = c.announceUDP(ctx, u, &a)
+		} else {
+			r, err = c.announceHTTP(ctx, u, &a)
+		}
+		return err
+	})
+	return r, err
+}
+
+// within makes one request to a tracker within the limits of time and puts
+// the tracker's name into its error.
+func (c *Client) within(ctx context.Context, raw string, f func(context.Context, *url.URL) error) error {
 	if c.ctx.Err() != nil {
-		return Reply{}, fmt.Errorf("tracker %s: %w", Mask(a.URL), net.ErrClosed)
+		return fmt.Errorf("tracker %s: %w", Mask(raw), net.ErrClosed)
 	}
-	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
+	u, err := c.usable(raw)
+	if err != nil {
+		return fmt.Errorf("tracker %s: %w", Mask(raw), err)
+	}
+	limit := announceTimeout
+	if u.Scheme == "udp" {
+		limit = c.opt.UDPPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-	r, err := c.announce(ctx, &a)
-	if err != nil {
+	if err := f(ctx, u); err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("no complete answer in time: %w", ctx.Err())
 		}
-		return Reply{}, fmt.Errorf("tracker %s: %w", Mask(a.URL), err)
+		return fmt.Errorf("tracker %s: %w", Mask(raw), err)
 	}
-	return r, nil
+	return nil
 }
 
-func (c *Client) announce(ctx context.Context, a *Announce) (Reply, error) {
-	u, err := parseURL(a.URL)
+// usable reads a URL that this client can speak to.
+func (c *Client) usable(raw string) (*url.URL, error) {
+	u, err := parseURL(raw)
+	if err == nil && u.Scheme == "udp" && c.udp == nil {
+		return nil, fmt.Errorf("udp trackers are %w; use an http or https address of it", ErrUnsupported)
+	}
+	return u, err
+}
+
+func (c *Client) announceHTTP(ctx context.Context, u *url.URL, a *Announce) (Reply, error) {
+	fams := []family{anyFamily}
+	if c.opt.Lookup != nil {
+		// What is wrong with the addresses comes to light when they are dialled.
+		ips, _ := c.dialer.addresses(ctx, u.Hostname(), loopback)
+		if both := familiesOf(ips); len(both) > 1 {
+			fams = both
+		}
+	}
+	u = a.withQuery(u)
+	all, err := overFamilies(ctx, fams, secondFamily, func(ctx context.Context, f family) (Reply, error) {
+		return fetch(ctx, c, u, f, parseReply)
+	})
 	if err != nil {
 		return Reply{}, err
 	}
-	u = a.withQuery(u)
+	return joinReplies(all), nil
+}
+
+// fetch gets what a URL answers, following redirects.
+func fetch[T any](ctx context.Context, c *Client, u *url.URL, f family, parse func([]byte) (T, error)) (none T, err error) {
 	least := loopback
 	for range maxRedirects + 1 {
-		if !strings.HasPrefix(path.Base(u.Path), "announce") {
+		if last := path.Base(u.Path); !strings.HasPrefix(last, "announce") && !strings.HasPrefix(last, "scrape") {
 			least = max(least, link)
 		}
-		resp, from, err := c.roundTrip(ctx, u, least)
+		resp, from, err := c.roundTrip(ctx, u, least, f)
 		if err != nil {
-			return Reply{}, safeError(err)
+			return none, safeError(err)
 		}
 		if !isRedirect(resp.StatusCode) {
 			defer resp.Body.Close()
-			return readReply(resp)
+			return readReply(resp, parse)
 		}
 		// A short body read to its end leaves the connection fit for the next hop.
 		io.CopyN(io.Discard, resp.Body, 4<<10)
 		resp.Body.Close()
 		if u, err = redirect(u, resp.Header.Get("Location")); err != nil {
-			return Reply{}, err
+			return none, err
 		}
 		least = max(least, from)
 	}
-	return Reply{}, fmt.Errorf("%w: more than %d redirects", ErrReply, maxRedirects)
+	return none, fmt.Errorf("%w: more than %d redirects", ErrReply, maxRedirects)
 }
 
 // roundTrip sends one GET over a connection of at least the given scope and
 // tells the scope of the server that answered.
-func (c *Client) roundTrip(ctx context.Context, u *url.URL, least scope) (*http.Response, scope, error) {
+func (c *Client) roundTrip(ctx context.Context, u *url.URL, least scope, f family) (*http.Response, scope, error) {
 	from := global
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
 		from = scopeOf(remoteIP(i.Conn))
@@ -168,7 +243,7 @@ func (c *Client) roundTrip(ctx context.Context, u *url.URL, least scope) (*http.
 		password, _ := u.User.Password()
 		req.SetBasicAuth(u.User.Username(), password)
 	}
-	resp, err := c.transports[least].RoundTrip(req)
+	resp, err := c.transports[least][f].RoundTrip(req)
 	return resp, from, err
 }
 
@@ -194,63 +269,3 @@ func redirect(u *url.URL, location string) (*url.URL, error) {
 	}
 	return next, nil
 }
-
-// readReply reads and parses the body within the limits.
-func readReply(resp *http.Response) (Reply, error) {
-	body, err := readBody(resp)
-	if err != nil {
-		return Reply{}, err
-	}
-	r, err := parseReply(body)
-	if resp.StatusCode == http.StatusOK {
-		return r, err
-	}
-	// Some trackers put the reason for a 4xx into a proper reply.
-	if f, ok := errors.AsType[*Failure](err); ok {
-		return Reply{}, f
-	}
-	return Reply{}, fmt.Errorf("%w: HTTP status %d %s", ErrReply, resp.StatusCode, http.StatusText(resp.StatusCode))
-}
-
-// readBody returns the decoded body; neither what comes over the wire nor what
-// it decodes to may pass maxBody.
-func readBody(resp *http.Response) ([]byte, error) {
-	var from io.Reader = &capped{r: resp.Body, left: maxBody}
-	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(from)
-		if err != nil {
-			return nil, fmt.Errorf("%w: damaged gzip: %w", ErrReply, err)
-		}
-		from = &capped{r: z, left: maxBody}
-	}
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(from); err != nil {
-		return nil, safeError(err)
-	}
-	return b.Bytes(), nil
-}
-
-// capped passes on left bytes and then fails, unless the reader ends there.
-type capped struct {
-	r    io.Reader
-	left int
-}
-
-func (c *capped) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p[:min(len(p), c.left+1)])
-	if n > c.left {
-		return c.left, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxBody)
-	}
-	c.left -= n
-	return n, err
-}
-
-// cleanError keeps the chain of an error but shows its text cleaned: errors of
-// the HTTP client may repeat what the server sent.
-type cleanError struct{ error }
-
-func (e cleanError) Error() string { return text.Clean(e.error.Error(), maxReason) }
-func (e cleanError) Unwrap() error { return e.error }
-
-func safeError(err error) error { return cleanError{err} }

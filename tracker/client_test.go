@@ -216,7 +216,7 @@ func TestH08StopIsQuick(t *testing.T) {
 }
 
 func TestDialTriesAllAddresses(t *testing.T) {
-	ips := []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")}
+	ips := []netip.Addr{netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")}
 	for name, c := range map[string]struct {
 		broken func(ctx context.Context) error // of the first address
 		takes  time.Duration
@@ -228,14 +228,14 @@ func TestDialTriesAllAddresses(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &memory{serve: handle(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, good) }))}
 				cl := NewClient(func(ctx context.Context, network, address string) (net.Conn, error) {
-					if strings.HasPrefix(address, "[") {
+					if strings.HasPrefix(address, "203.0.113.9:") {
 						return nil, c.broken(ctx)
 					}
 					return m.dial(ctx, network, address)
 				}, Options{Lookup: func(context.Context, string) ([]netip.Addr, error) { return ips, nil }})
 				defer cl.Close()
 				start := time.Now()
-				if _, err := cl.Announce(t.Context(), request("http://dual.test/announce")); err != nil || time.Since(start) != c.takes {
+				if _, err := cl.Announce(t.Context(), request("http://many.test/announce")); err != nil || time.Since(start) != c.takes {
 					t.Errorf("%v after %v, want %v", err, time.Since(start), c.takes)
 				}
 			})
@@ -249,10 +249,11 @@ func TestUnsupportedAddresses(t *testing.T) {
 	for url, want := range map[string]string{
 		"udp://tracker.test:6969/announce":        "tracker udp://tracker.test:6969/announce: udp trackers are not yet supported",
 		"wss://tracker.test/":                     "WebRTC",
-		"ftp://tracker.test/announce":             "http or https",
+		"ftp://tracker.test/announce":             "http, https or udp",
+		"udp://tracker.test/announce":             "not yet supported",
 		"http:///announce":                        "no host",
 		"http://%zz/?passkey=hunter2":             "not a URL",
-		"":                                        "http or https",
+		"":                                        "http, https or udp",
 		"http://x/" + strings.Repeat("a", maxURL): "longer than",
 	} {
 		_, err := c.Announce(t.Context(), request(url))

@@ -75,34 +75,53 @@ func (d *dialer) check(ip netip.Addr, least scope) error {
 	return nil
 }
 
-// connect opens a connection to address, a host or IP with a port, whose
-// remote end has at least the given scope.
-func (d *dialer) connect(ctx context.Context, network, address string, least scope) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
+// addresses returns those of a host that have at least the given scope and may be
+// used: at least one, or an error.
+func (d *dialer) addresses(ctx context.Context, host string, least scope) ([]netip.Addr, error) {
 	ip, err := netip.ParseAddr(host)
-	if err != nil && d.lookup == nil {
-		return d.byName(ctx, network, address, least)
-	}
 	ips := []netip.Addr{ip}
 	if err != nil {
 		if ips, err = d.lookup(ctx, host); err != nil {
 			return nil, fmt.Errorf("looking up %s: %w", host, err)
 		}
 	}
-	var targets []string
 	err = fmt.Errorf("%s has no address", host)
+	var fit []netip.Addr
 	for _, ip := range ips {
 		if bad := d.check(ip, least); bad != nil {
 			err = bad
-		} else if len(targets) < maxAddrs {
+		} else {
+			fit = append(fit, ip)
+		}
+	}
+	if fit == nil {
+		return nil, err
+	}
+	return fit, nil
+}
+
+// connect opens a connection to address, a host or IP with a port, whose
+// remote end has at least the given scope and is of the given family.
+func (d *dialer) connect(ctx context.Context, network, address string, least scope, f family) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := netip.ParseAddr(host); err != nil && d.lookup == nil {
+		return d.byName(ctx, network, address, least)
+	}
+	ips, err := d.addresses(ctx, host, least)
+	if err != nil {
+		return nil, err
+	}
+	var targets []string
+	for _, ip := range ips {
+		if f.has(ip) && len(targets) < maxAddrs {
 			targets = append(targets, net.JoinHostPort(ip.String(), port))
 		}
 	}
 	if targets == nil {
-		return nil, err
+		return nil, fmt.Errorf("%s has no address of %s", host, f)
 	}
 	return d.first(ctx, network, targets)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,9 @@ func hang(nc net.Conn, _ string) {
 
 // TestH01HostileReplies: an announce stops at 1 MiB, on the wire or decoded, and at 15 s.
 func TestH01HostileReplies(t *testing.T) {
+	if maxBody != 1<<20 || announceTimeout != 15*time.Second {
+		t.Errorf("an announce may take %d bytes and %v", maxBody, announceTimeout)
+	}
 	h := func(f http.HandlerFunc) func(net.Conn, string) { return handle(f) }
 	tooLarge := func(err error) bool { return errors.Is(err, ErrTooLarge) }
 	tooLate := func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
@@ -122,7 +126,14 @@ func TestH01HostileReplies(t *testing.T) {
 		t.Run("H01 "+name, func(t *testing.T) {
 			inBubble(t, c.serve, func(t *testing.T, m *memory, cl *Client) {
 				start := time.Now()
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
 				_, err := cl.Announce(t.Context(), request("http://tracker.test/announce"))
+				runtime.ReadMemStats(&after)
+				// The body, the buffer that doubled until it held it, and the server's own.
+				if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+					t.Errorf("%d bytes were allocated", n)
+				}
 				if err == nil || !c.want(err) || strings.ContainsAny(err.Error(), "\x00\x1b\n") {
 					t.Errorf("error %v", err)
 				}

@@ -101,7 +101,7 @@ func (p *packets) end(c *call) {
 		c.point.connect = nil
 	}
 	close(c.done)
-	p.used = time.Now()
+	p.used = time.Now() // the id that came may be used from now on
 }
 
 // socket returns the open socket, opening it if there is none.

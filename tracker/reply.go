@@ -40,15 +40,23 @@ func seconds(raw []byte) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, ok
 }
 
+// checkBody makes sure that a body begins with a dictionary.
+func checkBody(body []byte) error {
+	if _, err := bencode.Scan(body, bencode.Limits{Bytes: maxBody, Depth: 20}); err != nil {
+		return fmt.Errorf("%w but %s: %w", ErrReply, glimpse(body), err)
+	}
+	if body[0] != 'd' {
+		return fmt.Errorf("%w: the outermost value is no dictionary", ErrReply)
+	}
+	return nil
+}
+
 // parseReply reads the body of an HTTP announce reply (BEP 3, 7, 23, 24, 31). One
 // unusable key or peer costs that key or peer; a failure reason is returned
 // as *Failure. Bytes after the dictionary are ignored.
 func parseReply(body []byte) (Reply, error) {
-	if _, err := bencode.Scan(body, bencode.Limits{Bytes: maxBody, Depth: 20}); err != nil {
-		return Reply{}, fmt.Errorf("%w but %s: %w", ErrReply, glimpse(body), err)
-	}
-	if body[0] != 'd' {
-		return Reply{}, fmt.Errorf("%w: the outermost value is no dictionary", ErrReply)
+	if err := checkBody(body); err != nil {
+		return Reply{}, err
 	}
 	r := Reply{Interval: defaultInterval, Complete: -1, Incomplete: -1}
 	var failure *Failure
@@ -167,10 +175,15 @@ func appendCompact(dst []netip.AddrPort, b []byte, size int) []netip.AddrPort {
 // name interfaces of another machine.
 func appendPeer(dst []netip.AddrPort, ip netip.Addr, port uint16) []netip.AddrPort {
 	ip = ip.Unmap().WithZone("")
-	if !ip.IsValid() || port == 0 || ip.IsUnspecified() || ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+	if port == 0 || !oneMachine(ip) {
 		return dst
 	}
 	return append(dst, netip.AddrPortFrom(ip, port))
+}
+
+// oneMachine reports whether an address names one machine.
+func oneMachine(ip netip.Addr) bool {
+	return ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && ip != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // limited copies at most n bytes of s.

@@ -10,7 +10,7 @@ import (
 // maxURL is the longest tracker URL, in bytes.
 const maxURL = 4 << 10
 
-// parseURL accepts what this client can announce to: http and https with a host.
+// parseURL accepts what trackers of this client look like: http, https and udp with a host.
 func parseURL(raw string) (*url.URL, error) {
 	if len(raw) > maxURL {
 		return nil, fmt.Errorf("%w: the address is longer than %d bytes", ErrUnsupported, maxURL)
@@ -21,13 +21,11 @@ func parseURL(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: the address is not a URL", ErrUnsupported)
 	}
 	switch u.Scheme {
-	case "http", "https":
-	case "udp":
-		return nil, fmt.Errorf("udp trackers are %w; use an http or https address of it", ErrUnsupported)
+	case "http", "https", "udp":
 	case "ws", "wss":
 		return nil, fmt.Errorf("WebRTC trackers are %w; use an http or https address of it", ErrUnsupported)
 	default:
-		return nil, fmt.Errorf("%w: trackers speak http or https, this address does not", ErrUnsupported)
+		return nil, fmt.Errorf("%w: trackers speak http, https or udp, this address does not", ErrUnsupported)
 	}
 	if u.Hostname() == "" {
 		return nil, fmt.Errorf("%w: the address names no host", ErrUnsupported)

@@ -15,6 +15,7 @@ import (
 // tracker is asked next is asked within 33 minutes of its return.
 const (
 	quickPause  = time.Second      // between trackers while some are untried
+	overtake    = 5 * time.Second  // a silent tracker holds up the next one no longer
 	firstPause  = 15 * time.Second // after the first pass without success
 	lastPause   = 30 * time.Minute // the longest pause between announces when all are down
 	shunFirst   = 30 * time.Minute // how long a failed tracker is passed over while another works
@@ -31,9 +32,11 @@ type Request struct {
 	TrackerID string
 }
 
-// Schedule decides which of a torrent's trackers is asked when: one at a time, tier
+// Schedule decides which of a torrent's trackers is asked when: one after the other, tier
 // by tier, each tier shuffled once and a tracker that works moved to the front
-// of its tier (BEP 12). It reads no clock and must be used by one goroutine at a time.
+// of its tier (BEP 12). A tracker that does not answer within seconds, as many over UDP
+// do not, falls behind: the next one is asked while it has its time. It reads no
+// clock and must be used by one goroutine at a time.
 //
 // A tracker is told "started" before anything else, "completed" at most once and
 // only if it was told "started" before the download was complete.
@@ -41,11 +44,12 @@ type Schedule struct {
 	tiers  [][]*entry // never empty tiers; order is the order of asking
 	rnd    *rand.Rand
 	next   time.Time // of the next announce, never the zero time
-	asking *entry    // the announce under way, or nil: there is never more than one
+	asking *entry    // whose answer decides when to go on, or nil
+	behind int       // how many more announces are under way
 	// failures counts failed announces since the last success, without those of
 	// trackers that are dead: once it reaches the number of the living, all are down.
 	failures int
-	// early is the first moment at which the tracker that answered last allows
+	// early is the first moment at which the trackers that answered allow
 	// an announce before next.
 	early   time.Time
 	stopped bool
@@ -57,7 +61,10 @@ type entry struct {
 	trackerID string
 	started   bool      // has been told "started"
 	owes      bool      // must be told "completed"
-	event     Event     // of the announce under way
+	underWay  bool      // an announce is
+	event     Event     // of that announce
+	asked     time.Time // when it began
+	overtaken bool      // another tracker has answered since
 	fails     int       // in a row
 	shun      time.Time // passed over until then
 	dead      bool      // never to be asked again
@@ -87,13 +94,17 @@ func NewSchedule(tiers [][]string, rnd *rand.Rand) *Schedule {
 }
 
 // Next returns when Due will have something; it may be long past. The zero time means
-// never, unless another method is called first: an announce is under way, no
-// tracker is left, or the schedule was stopped.
+// never, unless another method is called first: nothing can be done before an
+// announce under way ends, no tracker is left, or the schedule was stopped.
 func (s *Schedule) Next() time.Time {
-	if s.stopped || s.asking != nil || s.alive() == 0 {
+	at := s.next
+	if s.asking != nil {
+		at = s.asking.asked.Add(overtake)
+	}
+	if s.stopped || s.pick(at) == nil {
 		return time.Time{}
 	}
-	return s.next
+	return at
 }
 
 // Due returns the announces to be made now, at most one. Each must be answered by Done.
@@ -102,6 +113,12 @@ func (s *Schedule) Due(now time.Time) []Request {
 		return nil
 	}
 	e := s.pick(now)
+	if e == nil {
+		return nil
+	}
+	if s.asking != nil {
+		s.behind++
+	}
 	e.event = None
 	switch {
 	case !e.started:
@@ -109,6 +126,7 @@ func (s *Schedule) Due(now time.Time) []Request {
 	case e.owes:
 		e.event = Completed
 	}
+	e.underWay, e.asked, e.overtaken = true, now, false
 	s.asking = e
 	return []Request{e.request(e.event)}
 }
@@ -119,11 +137,12 @@ func (e *entry) request(ev Event) Request {
 
 // pick chooses the tracker to ask: the first, in tier order, that is not
 // passed over; when all have failed, the one that was not asked for longest.
+// It is nil when no tracker is left, or none before an announce under way ends.
 func (s *Schedule) pick(now time.Time) *entry {
 	allFailed := s.failures >= s.alive()
 	var oldest *entry
 	for e := range s.entries {
-		if e.dead {
+		if e.dead || e.underWay {
 			continue
 		}
 		if !allFailed && !now.Before(e.shun) {
@@ -133,23 +152,37 @@ func (s *Schedule) pick(now time.Time) *entry {
 			oldest = e
 		}
 	}
+	if s.asking != nil || s.behind > 0 {
+		return nil
+	}
 	return oldest
 }
 
 // Done reports the outcome of a request that Due returned. A request that was
 // given up because the caller's own context ended is not held against the tracker.
 func (s *Schedule) Done(now time.Time, url string, r Reply, err error) {
-	e := s.asking
-	if e == nil || e.URL != url {
+	var e *entry
+	for o := range s.entries {
+		if o.underWay && o.URL == url {
+			e = o
+		}
+	}
+	if e == nil {
 		return
 	}
-	s.asking = nil
-	e.Last = now
+	e.underWay, e.Last = false, now
+	if e == s.asking {
+		s.asking = nil
+	} else {
+		s.behind--
+	}
 	switch {
 	case err == nil:
 		s.succeeded(now, e, r)
 	case errors.Is(err, context.Canceled):
-		s.next = now.Add(quickPause)
+		if s.asking == nil && !e.overtaken {
+			s.next = now.Add(quickPause)
+		}
 	default:
 		s.failed(now, e, err)
 	}
@@ -171,11 +204,19 @@ func (s *Schedule) succeeded(now time.Time, e *entry, r Reply) {
 	if e.owes { // finished while the announce was under way
 		s.next = now
 	}
+	for o := range s.entries {
+		o.overtaken = o.underWay
+	}
+	if s.asking != nil {
+		s.asking, s.behind = nil, s.behind+1
+	}
 	least := r.MinInterval
 	if least <= 0 {
 		least = defaultMin
 	}
-	s.early = now.Add(max(least, minInterval))
+	if early := now.Add(max(least, minInterval)); early.After(s.early) {
+		s.early = early
+	}
 	tier := s.tiers[e.Tier]
 	i := slices.Index(tier, e)
 	copy(tier[1:i+1], tier[:i])
@@ -198,8 +239,15 @@ func (s *Schedule) failed(now time.Time, e *entry, err error) {
 	e.Next = e.shun
 	if e.dead {
 		e.Next = time.Time{}
-	} else {
+	}
+	if e.overtaken {
+		return // the torrent is in good hands
+	}
+	if !e.dead {
 		s.failures++
+	}
+	if s.asking != nil {
+		return
 	}
 	pause := quickPause
 	if over := s.failures - s.alive(); over >= 0 {
@@ -235,7 +283,7 @@ func (s *Schedule) entries(yield func(*entry) bool) {
 // is told at once. Call it once, and not for a torrent that was complete from the start.
 func (s *Schedule) Completed(now time.Time) {
 	for e := range s.entries {
-		e.owes = e.started || e == s.asking
+		e.owes = e.started || e.underWay
 		if e.owes && e.Working && s.failures == 0 {
 			s.next = now
 		}

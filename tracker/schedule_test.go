@@ -37,8 +37,8 @@ func ask(t *testing.T, s *Schedule, now *time.Time, answer func(Request) (Reply,
 	if len(due) != 1 {
 		t.Fatalf("at %v: %d requests due", *now, len(due))
 	}
-	if !s.Next().IsZero() || s.Due(now.Add(time.Hour)) != nil {
-		t.Fatal("a second announce while one is under way")
+	if n := s.Next(); !n.IsZero() && n.Before(now.Add(overtake)) || s.Due(*now) != nil {
+		t.Fatal("a second announce while one has just begun")
 	}
 	r, err := answer(due[0])
 	s.Done(*now, due[0].URL, r, err)
@@ -201,6 +201,99 @@ func TestScheduleCancelledIsNoFailure(t *testing.T) {
 	ask(t, s, &now, func(Request) (Reply, error) { return Reply{}, context.Canceled })
 	if r := ask(t, s, &now, works); r.URL != "a" || r.Event != Started {
 		t.Errorf("asked %v", r)
+	}
+}
+
+// TestScheduleSilentTrackers: trackers that say nothing for a minute hold up the
+// next one for seconds, and their late outcomes do not disturb the one that answered.
+func TestScheduleSilentTrackers(t *testing.T) {
+	s := newSchedule("a", "b", "c", "d")
+	now := epoch
+	var asked []string
+	for now.Sub(epoch) < 16*time.Second {
+		for _, r := range s.Due(now) {
+			asked = append(asked, fmt.Sprint(r.URL, now.Sub(epoch)))
+		}
+		now = now.Add(time.Second)
+	}
+	if got := strings.Join(asked, " "); got != "a0s b5s c10s d15s" {
+		t.Fatalf("asked %s", got)
+	}
+	s.Done(now, "c", Reply{Interval: 30 * time.Minute}, nil)
+	if got := s.Next().Sub(now); got != 30*time.Minute {
+		t.Errorf("after an answer: next in %v", got)
+	}
+	for _, u := range []string{"a", "b", "d"} {
+		now = now.Add(15 * time.Second)
+		s.Done(now, u, Reply{}, errDown)
+	}
+	if got := s.Next().Sub(now); got != 30*time.Minute-45*time.Second {
+		t.Errorf("after the failures: next in %v", got)
+	}
+	now = s.Next()
+	if due := s.Due(now); len(due) != 1 || due[0] != (Request{URL: "c"}) || !s.Next().IsZero() {
+		t.Errorf("due %v, next %v", due, s.Next())
+	}
+	s.Done(now, "c", Reply{}, context.Canceled)
+	if r := ask(t, s, &now, works); r.URL != "c" || r.Event != None {
+		t.Errorf("asked %+v", r)
+	}
+}
+
+// TestScheduleEarlyAfterTwoAnswers: an early announce waits for the minimum of both.
+func TestScheduleEarlyAfterTwoAnswers(t *testing.T) {
+	s, now := newSchedule("a", "b"), epoch
+	s.Due(now)
+	now = now.Add(overtake)
+	s.Due(now)
+	s.Done(now, "b", Reply{Interval: time.Hour, MinInterval: 20 * time.Minute}, nil)
+	s.Done(now, "a", Reply{Interval: time.Hour, MinInterval: 2 * time.Minute}, nil)
+	s.NeedPeers(now)
+	if got := s.Next().Sub(now); got != 20*time.Minute {
+		t.Errorf("early announce after %v", got)
+	}
+}
+
+// TestScheduleCompletedFailsAtOnce: an announce that ends in the moment it begins is
+// followed by a pause all the same.
+func TestScheduleCompletedFailsAtOnce(t *testing.T) {
+	s, now := newSchedule("a"), epoch
+	ask(t, s, &now, works)
+	s.Completed(now)
+	ask(t, s, &now, fails)
+	if got := s.Next().Sub(now); got < quickPause {
+		t.Errorf("next in %v", got)
+	}
+}
+
+// TestH07SilentTrackers: at most 60 announces in 24 hours also when each takes a minute to fail.
+func TestH07SilentTrackers(t *testing.T) {
+	for n := 1; n <= 8; n++ {
+		var tiers []string
+		for i := range n {
+			tiers = append(tiers, fmt.Sprint("t", i))
+		}
+		s, now := newSchedule(tiers...), epoch
+		ends := make(map[string]time.Time)
+		count, most := 0, 0
+		for ; now.Sub(epoch) < 24*time.Hour; now = now.Add(overtake) {
+			for u, at := range ends {
+				if !now.Before(at) {
+					delete(ends, u)
+					s.Done(now, u, Reply{}, context.DeadlineExceeded)
+				}
+			}
+			for _, r := range s.Due(now) {
+				ends[r.URL] = now.Add(udpPatience)
+				count++
+			}
+			if most = max(most, len(ends)); now.Sub(epoch) > time.Duration(n)*overtake+udpPatience+firstPause && len(ends) > 1 {
+				t.Fatalf("%d trackers: %d announces at once after the first pass", n, len(ends))
+			}
+		}
+		if count > 60 || count < 40 || most != n {
+			t.Errorf("%d trackers: %d announces, %d at once", n, count, most)
+		}
 	}
 }
 

@@ -1,7 +1,8 @@
-// Package tracker announces torrents to trackers over HTTP and HTTPS (BEP 3, 7,
-// 23, 24, 31) and decides which tracker is asked when (BEP 12). It owns its HTTP
-// connections and nothing else: a Client may be used by any goroutine, a
-// Schedule belongs to one goroutine, and neither starts work on its own.
+// Package tracker announces torrents to trackers over HTTP, HTTPS and UDP (BEP 3, 7,
+// 15, 23, 24, 31, 41), scrapes them (BEP 48), and decides which tracker is asked when
+// (BEP 12). It owns its connections and its UDP sockets and nothing else: a Client may be
+// used by any goroutine, a Schedule belongs to one goroutine. The only work it does by
+// itself is to read the UDP sockets, from the first announce until they were idle for a minute.
 //
 // Everything a tracker sends is foreign: replies are limited in size and time,
 // numbers are clamped, and texts are kept as they came, to be cleaned where they

@@ -13,6 +13,7 @@ import (
 type Style struct {
 	Color bool // the 16 colours of every terminal; nothing depends on them
 	ASCII bool // no characters beyond ASCII in what we draw ourselves
+	Ends  bool // whoever has everything is done, and not a seed that people watch
 }
 
 // Sizes of the parts of a line, in cells. The bar takes a fifth of the line, the
@@ -44,8 +45,8 @@ func column(ts []status.Torrent) int {
 // line draws one torrent in at most width cells, its name in column.
 func line(t *status.Torrent, width, column int, st Style) string {
 	name := text.Clean(t.Name, column)
-	switch t.Phase {
-	case status.Leeching, status.Partial, status.Checking:
+	switch {
+	case t.Phase == status.Leeching, t.Phase == status.Partial, t.Phase == status.Checking, t.Phase == status.Seeding && st.Ends:
 		return strings.TrimRight(transferLine(t, name, width, column, st), " ")
 	}
 	name = pad(text.Truncate(name, max(minName, width-10)), min(column, max(minName, width-10)))
@@ -69,8 +70,8 @@ func transferLine(t *status.Torrent, name string, width, column int, st Style) s
 	percent := fmt.Sprintf("%3d%%", int(math.Floor(share*100)))
 	if width < narrow {
 		rate := text.Rate(t.Down)
-		if t.Phase == status.Checking {
-			rate = "checking"
+		if t.Phase != status.Leeching && t.Phase != status.Partial {
+			rate = strings.TrimSpace(fields(t, st)[0].text)
 		}
 		room := width - len(percent) - text.Width(rate) - 4
 		if room < 1 {
@@ -90,6 +91,9 @@ func transferLine(t *status.Torrent, name string, width, column int, st Style) s
 func fields(t *status.Torrent, st Style) []part {
 	if t.Phase == status.Checking {
 		return []part{{"checking", 0}, {text.Size(t.Size), 1}}
+	}
+	if t.Phase == status.Seeding {
+		return []part{{pad(text.Size(t.Wanted), 10), 1}, {"done", 0}}
 	}
 	eta := text.Duration(t.ETA)
 	return []part{{pad(pair(t.Have, t.Wanted), 10), 2}, {pad(text.Rate(t.Down), 8), 0}, {pad(st.up(t.Up), 10), 4},

@@ -41,7 +41,7 @@ func TestLineGolden(t *testing.T) {
 	for _, style := range []struct {
 		name string
 		Style
-	}{{"mono", Style{}}, {"color", Style{Color: true}}, {"ascii", Style{ASCII: true}}} {
+	}{{"mono", Style{}}, {"color", Style{Color: true}}, {"ascii", Style{ASCII: true}}, {"ends", Style{Ends: true}}} {
 		var b strings.Builder
 		for _, width := range []int{40, 60, 80, 110, 160} {
 			fmt.Fprintf(&b, "--- %d cells\n", width)

@@ -17,6 +17,7 @@ import (
 type Plain struct {
 	backend status.Backend
 	out     io.Writer
+	ends    bool
 	said    map[metainfo.ID]said
 }
 
@@ -33,9 +34,10 @@ const (
 	plainName  = 60 // cells
 )
 
-// NewPlain returns a Plain that writes to out.
-func NewPlain(b status.Backend, out io.Writer) *Plain {
-	return &Plain{backend: b, out: out, said: map[metainfo.ID]said{}}
+// NewPlain returns a Plain that writes to out. With ends a torrent that has everything is
+// done, and not a seed.
+func NewPlain(b status.Backend, out io.Writer, ends bool) *Plain {
+	return &Plain{backend: b, out: out, ends: ends, said: map[metainfo.ID]said{}}
 }
 
 // Run writes until ctx ends, and what there is to say about the last state.
@@ -80,11 +82,11 @@ func (p *Plain) step(now time.Time, t *status.Torrent) (string, bool) {
 		return "", false
 	}
 	p.said[t.ID] = next
-	return plainLine(t), true
+	return p.line(t), true
 }
 
-// plainLine says everything about t in words.
-func plainLine(t *status.Torrent) string {
+// line says everything about t in words.
+func (p *Plain) line(t *status.Torrent) string {
 	words := []string{t.Phase.String()}
 	switch t.Phase {
 	case status.Failed:
@@ -98,6 +100,10 @@ func plainLine(t *status.Torrent) string {
 			words = append(words, text.Duration(t.ETA)+" left")
 		}
 	case status.Seeding:
+		if p.ends {
+			words = []string{"done", text.Size(t.Wanted)}
+			break
+		}
 		words = append(words, text.Rate(t.Up)+" up", peers(t.Peers), text.Size(t.UpTotal)+" sent", "ratio "+ratio(t))
 	}
 	return text.Clean(t.Name, plainName) + ": " + strings.Join(words, ", ")

@@ -9,7 +9,7 @@ import (
 )
 
 func TestPlainSaysStartTenthsAndEnd(t *testing.T) {
-	p := NewPlain(nil, nil)
+	p := NewPlain(nil, nil, false)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := status.Torrent{Name: "a\x1b[2Jb", Phase: status.Opening, Size: 1000, Wanted: 1000, ETA: -1}
 	var lines []string
@@ -47,8 +47,16 @@ func TestPlainSaysStartTenthsAndEnd(t *testing.T) {
 	}
 }
 
+func TestPlainSaysDoneWhereSeedingIsNotTheAim(t *testing.T) {
+	p := NewPlain(nil, nil, true)
+	s := status.Torrent{Name: "a", Phase: status.Seeding, Size: 1000, Wanted: 1000, Have: 1000}
+	if got, ok := p.step(time.Now(), &s); !ok || got != "a: done, 1.0 kB" {
+		t.Errorf("it says %q, %v", got, ok)
+	}
+}
+
 func TestPlainSpeaksEveryMinuteWhileSlow(t *testing.T) {
-	p := NewPlain(nil, nil)
+	p := NewPlain(nil, nil, false)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := status.Torrent{Phase: status.Leeching, Size: 1000, Wanted: 1000, ETA: -1}
 	n := 0

@@ -40,8 +40,9 @@ type console struct {
 	logFile   string
 	logFormat string
 
-	mu   sync.Mutex
-	live *tui.Live // draws on stderr now; lines go above it
+	mu    sync.Mutex
+	live  *tui.Live // draws on stderr now
+	later []byte    // results that wait for its end
 }
 
 func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
@@ -118,13 +119,17 @@ func (c *console) eventTo(w io.Writer, v any) {
 	c.line(w, string(b))
 }
 
-// line writes one line to where it belongs. While progress is drawn, lines for
-// the same terminal go above it.
+// line writes one line to where it belongs. While progress is drawn, lines on standard error go
+// above it, and results for the same terminal wait until it is finished.
 func (c *console) line(w io.Writer, s string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.live != nil && (w == c.stderr || isTerminal(w)) {
+	switch {
+	case c.live != nil && w == c.stderr:
 		w = c.live
+	case c.live != nil && isTerminal(w):
+		c.later = append(c.later, s+"\n"...)
+		return
 	}
 	_, _ = io.WriteString(w, s+"\n")
 }
@@ -133,7 +138,10 @@ func (c *console) line(w io.Writer, s string) {
 func (c *console) drawing(l *tui.Live) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live = l
+	if c.live = l; l == nil {
+		_, _ = c.stdout.Write(c.later)
+		c.later = nil
+	}
 }
 
 // style says what the terminal at standard error can show.

@@ -142,7 +142,7 @@ func (d *demoRun) tell(url string) {
 	speed := text.Rate(int64(float64(n) / d.took.Seconds()))
 	d.con.Result("made      %s of random bytes, %d pieces of %s, info hash %s", text.SizeBinary(n), in.NumPieces(), text.SizeBinary(in.PieceLength()), d.torrent.ID)
 	d.con.Result("found     two peers heard of each other from the tracker at %s", url)
-	d.con.Result("moved     %s in %s, %s%s", text.Size(n), d.took.Round(10*time.Millisecond), speed, d.o.limited())
+	d.con.Result("moved     %s in %s, %s%s", text.Size(n), seconds(d.took), speed, d.o.limited())
 	d.con.Result("checked   every piece against its hash, and both files byte for byte: they are equal")
 	d.con.Result("removed   everything again; now yours: shoal seed PATH, shoal get FILE.torrent")
 	d.con.Event(demoEvent{newEvent("done"), d.torrent.ID.String(), n, in.NumPieces(), d.took.Seconds(), d.sent, true})
@@ -171,7 +171,7 @@ func (d *demoRun) move(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	finish := watch(d.con, d.o.progress, to)
+	finish := watch(d.con, d.o.progress, to, true)
 	defer finish()
 	if err := to.Wait(ctx, d.torrent.ID); err != nil {
 		return because(ctx, err)

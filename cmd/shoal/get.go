@@ -92,6 +92,7 @@ type job struct {
 	source  string
 	torrent *metainfo.Torrent
 	dir     string // its folder, absolute
+	typed   string // the same as the user wrote it
 	id      metainfo.ID
 	began   time.Time
 	before  int64 // bytes that had been received in earlier runs
@@ -118,7 +119,9 @@ func get(ctx context.Context, con *console, o *getOptions, list []string) (err e
 		_ = e.Close()
 		return verdict(jobs)
 	}
-	finish := watch(con, o.progress, e)
+	finish := watch(con, o.progress, e, !o.keepSeeding)
+	waiting, enough := context.WithCancel(ctx)
+	go e.explainSilence(waiting, con, jobs)
 	var wait sync.WaitGroup
 	for _, j := range jobs {
 		if j.err == nil {
@@ -126,6 +129,7 @@ func get(ctx context.Context, con *console, o *getOptions, list []string) (err e
 		}
 	}
 	wait.Wait()
+	enough()
 	settle(ctx, con, e)
 	if o.keepSeeding && ctx.Err() == nil {
 		con.Note("seeding until interrupted")
@@ -149,7 +153,7 @@ func (e *engine) download(ctx context.Context, j *job, o *getOptions) (err error
 	if err != nil {
 		return err
 	}
-	j.dir = folder.Path()
+	j.dir, j.typed = folder.Path(), o.output
 	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Overwrite: o.overwrite, Preallocate: o.preallocate})
 	if err == nil {
 		j.remember(ctx, e)
@@ -185,18 +189,28 @@ func (e *engine) await(ctx context.Context, con *console, j *job) {
 func (c *console) done(j *job, t *status.Torrent) {
 	took := time.Since(j.began)
 	got := t.DownTotal - j.before
-	where := place(j.dir, j.torrent.Info)
 	how := "was complete already"
 	if got > 0 {
-		how = fmt.Sprintf("in %s, %s, ratio %.2f", text.Duration(took), text.Rate(int64(float64(got)/took.Seconds())), ratio(t.UpTotal, t.Size))
+		how = fmt.Sprintf("in %s, %s, ratio %.2f", seconds(took), text.Rate(int64(float64(got)/took.Seconds())), ratio(t.UpTotal, t.Size))
 	}
-	c.Result("%s  %s  %s", text.Clean(where, 0), text.Size(t.Size), how)
+	c.Result("%s  %s  %s", text.Clean(place(j.typed, j.torrent.Info), 0), text.Size(t.Size), how)
 	for _, f := range j.torrent.Info.Files() {
 		if !f.Pad && !f.Symlink {
 			c.Event(fileEvent{newEvent("file"), j.id.String(), joinPath(j.dir, f.Path), f.Length})
 		}
 	}
-	c.Event(doneEvent{newEvent("done"), j.id.String(), where, t.Size, got, t.UpTotal, took.Seconds(), ratio(t.UpTotal, t.Size)})
+	c.Event(doneEvent{newEvent("done"), j.id.String(), place(j.dir, j.torrent.Info), t.Size, got, t.UpTotal, took.Seconds(), ratio(t.UpTotal, t.Size)})
+}
+
+// seconds is a duration in words, finer where it is short.
+func seconds(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return text.Duration(d)
 }
 
 // settle makes durable what was written, for a while.

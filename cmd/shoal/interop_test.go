@@ -65,11 +65,14 @@ func enterNamespace(t *testing.T) {
 		}
 		t.Skipf("interoperability is not tested: %s", why)
 	}
-	const script = `set -e
-ip link set lo up
-for i in 1 2 3; do ip addr add 10.88.0.$i/24 dev lo; ip addr add fd00:88::$i/64 dev lo nodad; done
-exec "$@"`
-	cmd := exec.Command("unshare", "-n", "sh", "-c", script, "sh", os.Args[0], "-test.run=^TestInterop$", "-test.v", "-test.parallel=4", "-test.timeout=10m")
+	again(t, "-n", `ip link set lo up
+for i in 1 2 3; do ip addr add 10.88.0.$i/24 dev lo; ip addr add fd00:88::$i/64 dev lo nodad; done`)
+}
+
+// again runs the calling test once more, inside of new namespaces that the script has prepared.
+func again(t *testing.T, namespaces, script string) {
+	cmd := exec.Command("unshare", namespaces, "sh", "-c", "set -e\n"+script+"\nexec \"$@\"", "sh",
+		os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.parallel=4", "-test.timeout=10m")
 	cmd.Env = append(os.Environ(), inside+"=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

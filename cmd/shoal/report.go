@@ -55,9 +55,9 @@ type doneEvent struct {
 	Ratio      float64 `json:"ratio"`
 }
 
-// watch shows progress in the way that was asked for. finish draws the last
-// state, ends it and may be called twice.
-func watch(con *console, how string, b status.Backend) (finish func()) {
+// watch shows progress in the way that was asked for; with ends a torrent that has everything is
+// done. finish draws the last state, ends it and may be called twice.
+func watch(con *console, how string, b status.Backend, ends bool) (finish func()) {
 	var run func(context.Context) error
 	switch {
 	case how == "json", how == "auto" && con.json:
@@ -69,11 +69,13 @@ func watch(con *console, how string, b status.Backend) (finish func()) {
 	case how == "none", how == "auto" && con.quiet, con.json:
 		return func() {}
 	case how == "auto" && isTerminal(con.stderr) && os.Getenv("TERM") != "dumb":
-		live := tui.NewLive(b, con.stderr, con.style())
+		style := con.style()
+		style.Ends = ends
+		live := tui.NewLive(b, con.stderr, style)
 		con.drawing(live)
 		run = func(ctx context.Context) error { defer con.drawing(nil); return live.Run(ctx) }
 	default:
-		run = tui.NewPlain(b, con.stderr).Run
+		run = tui.NewPlain(b, con.stderr, ends).Run
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 //	random FILE SIZE                make a file of random bytes that are always the same
 //	begin NAME PATTERN COMMAND...   start it, wait until a line on standard error matches, set
 //	                                $NAME to the first group of the match
-//	interrupt NAME CODE             send it SIGINT; it must end with CODE within 5 s
+//	interrupt NAME CODE [SIGNAL]    send it INT, TERM or HUP; it must end with CODE within 5 s
 //	crash NAME                      end it with SIGKILL
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -170,14 +170,19 @@ func begun(ts *testscript.TestScript, args []string, n int) *running {
 func scriptCrash(ts *testscript.TestScript, _ bool, args []string) { begun(ts, args, 1).kill() }
 
 func scriptInterrupt(ts *testscript.TestScript, _ bool, args []string) {
+	sig := syscall.SIGINT
+	if len(args) == 3 {
+		sig = map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[2]]
+		args = args[:2]
+	}
 	r := begun(ts, args, 2)
-	ts.Check(r.cmd.Process.Signal(syscall.SIGINT))
+	ts.Check(r.cmd.Process.Signal(sig))
 	select {
 	case <-r.ended:
 		if got := fmt.Sprint(exitCode(r.err)); got != args[1] {
 			ts.Fatalf("exit code %s, not %s\n%s", got, args[1], r.said.String())
 		}
 	case <-time.After(stopWithin):
-		ts.Fatalf("still running %v after SIGINT", stopWithin)
+		ts.Fatalf("still running %v after %v", stopWithin, sig)
 	}
 }

@@ -82,7 +82,7 @@ func seed(ctx context.Context, con *console, o *seedOptions, args []string) erro
 		}
 		con.Result("%s", jobs[i].torrent.Magnet())
 	}
-	finish := watch(con, o.progress, e)
+	finish := watch(con, o.progress, e, false)
 	var wait sync.WaitGroup
 	for _, j := range jobs {
 		if j.err == nil {

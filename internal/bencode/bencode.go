@@ -75,6 +75,10 @@ func decodeStruct(b []byte, s reflect.Value) error {
 			continue
 		}
 		f.SetZero()
+		if !stringsFit(f.Type(), raw) {
+			bad = append(bad, fmt.Sprintf("%q", key))
+			continue
+		}
 		if err := zeebo.DecodeBytes(raw, f.Addr().Interface()); err != nil {
 			f.SetZero()
 			bad = append(bad, fmt.Sprintf("%q", key))
@@ -84,6 +88,25 @@ func decodeStruct(b []byte, s reflect.Value) error {
 		return fmt.Errorf("%w under %s", ErrType, strings.Join(bad, ", "))
 	}
 	return nil
+}
+
+// stringsFit reports whether strings stand where t has []byte. zeebo takes a list of
+// integers there too, and cuts each to a byte.
+func stringsFit(t reflect.Type, raw []byte) bool {
+	switch {
+	case t == reflect.TypeFor[RawMessage]() || t.Kind() != reflect.Slice:
+		return true
+	case t.Elem().Kind() == reflect.Uint8:
+		_, ok := String(raw)
+		return ok
+	case t.Elem().Kind() == reflect.Slice:
+		for elem := range List(raw) {
+			if !stringsFit(t.Elem(), elem) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func fieldFor(s reflect.Value, key string) (reflect.Value, bool) {

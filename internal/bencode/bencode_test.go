@@ -252,3 +252,30 @@ func TestCheckFields(t *testing.T) {
 		}
 	}
 }
+
+// A list of integers is no string, although zeebo would cut each to a byte.
+func TestUnmarshalListIsNoString(t *testing.T) {
+	var v struct {
+		S    string       `bencode:"s"`
+		B    []byte       `bencode:"b"`
+		List [][]byte     `bencode:"l"`
+		Deep [][][]byte   `bencode:"m"`
+		Raw  RawMessage   `bencode:"r"`
+		Raws []RawMessage `bencode:"q"`
+	}
+	for _, c := range []struct{ in, bad string }{
+		{"d1:bli1ei300ee1:s1:xe", `"b"`},
+		{"d1:ble1:s1:xe", `"b"`},
+		{"d1:ll1:ali1eee1:s1:xe", `"l"`},
+		{"d1:mll1:aelelli1eeee1:s1:xe", `"m"`},
+	} {
+		err := Unmarshal([]byte(c.in), Limits{}, &v)
+		if !errors.Is(err, ErrType) || !strings.Contains(err.Error(), c.bad) || v.B != nil || v.List != nil || v.Deep != nil || v.S != "x" {
+			t.Errorf("%s: %v, %+v", c.in, err, v)
+		}
+	}
+	in := "d1:b1:a1:ll1:a0:e1:mll1:aelee1:qli1eli2eee1:rli1ee1:s1:xe"
+	if err := Unmarshal([]byte(in), Limits{}, &v); err != nil || string(v.B) != "a" || len(v.List) != 2 || len(v.Deep) != 2 || string(v.Raw) != "li1ee" || len(v.Raws) != 2 {
+		t.Errorf("%v, %+v", err, v)
+	}
+}

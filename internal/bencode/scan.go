@@ -211,7 +211,7 @@ func (s *scanner) readKey() error {
 }
 
 func (s *scanner) readString() (span, error) {
-	start, n := s.pos, 0
+	start, n := s.pos, int64(0) // an int of 32 bits could wrap before it passes the limit
 	for i := s.pos; ; i++ {
 		if i >= len(s.b) {
 			return span{}, truncatedAt(i)
@@ -227,17 +227,17 @@ func (s *scanner) readString() (span, error) {
 		if i > start && s.b[start] == '0' {
 			return span{}, syntaxAt(start, "the length of a string begins with 0")
 		}
-		n = n*10 + int(c-'0')
-		if n > s.lim.String {
+		n = n*10 + int64(c-'0')
+		if n > int64(s.lim.String) {
 			return span{}, limitAt(start, "bytes in a string", s.lim.String)
 		}
 	}
-	if n > len(s.b)-s.pos {
+	if n > int64(len(s.b)-s.pos) {
 		s.pos = start
 		return span{}, truncatedAt(len(s.b))
 	}
-	k := span{int32(s.pos), int32(s.pos + n)}
-	s.pos += n
+	k := span{int32(s.pos), int32(s.pos + int(n))}
+	s.pos += int(n)
 	return k, nil
 }
 

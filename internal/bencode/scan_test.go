@@ -184,3 +184,12 @@ func BenchmarkScanPacket(b *testing.B) {
 		}
 	}
 }
+
+// Lengths that wrap an int of 32 bits are too long on every machine.
+func TestScanLengthNeverWraps(t *testing.T) {
+	for _, in := range []string{"2147483650:x", "4294967297:x", "4294967295:x", "18446744073709551617:x", "9223372036854775808:x"} {
+		if _, err := Scan([]byte(in), Limits{Bytes: maxBytes}); !errors.Is(err, ErrLimit) {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 )
 
 // OpenDir opens an existing folder of this machine. Everything below it is
@@ -137,12 +138,25 @@ func (d *dir) Lock(name string) (io.Closer, error) {
 
 // dirLock is a held lock. The name goes first, while nobody else can hold it.
 type dirLock struct {
-	root *os.Root
-	f    *os.File
-	name string
+	root   *os.Root
+	f      *os.File
+	name   string
+	closed atomic.Bool
 }
 
-func (l *dirLock) Close() error { return unlockFile(l.root, l.f, l.name) }
+// Close takes away the name only if it is still that of our file: another one belongs to the
+// next holder.
+func (l *dirLock) Close() error {
+	if l.closed.Swap(true) {
+		return &fs.PathError{Op: "unlock", Path: l.name, Err: fs.ErrClosed}
+	}
+	mine, err1 := l.f.Stat()
+	named, err2 := l.root.Lstat(l.name)
+	if err1 == nil && err2 == nil && !os.SameFile(mine, named) || errors.Is(err2, fs.ErrNotExist) {
+		return l.f.Close()
+	}
+	return unlockFile(l.root, l.f, l.name)
+}
 
 func (d *dir) Check() error {
 	held, err := d.root.Stat(".")

@@ -111,3 +111,28 @@ func TestLockedFileOfADeadProcess(t *testing.T) {
 	}
 	l.Close()
 }
+
+// A lock file that was removed from under its holder is made anew by the next one, who keeps it when the
+// first holder ends.
+func TestLockRemovedFromUnderItsHolder(t *testing.T) {
+	root, path := openTemp(t)
+	first, err := root.Lock("x.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(path, "x.lock")); err != nil {
+		t.Fatal(err)
+	}
+	second, err := root.Lock("x.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	_, err = root.Lock("x.lock")
+	wantIs(t, err, ErrLocked)
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+}

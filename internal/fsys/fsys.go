@@ -34,7 +34,7 @@ type FS interface {
 	Remove(name string) error
 	// SyncDir makes renames, creations and removals in the folder durable.
 	SyncDir(name string) error
-	// Lock takes an exclusive lock that ends with Close of the result, or with
+	// Lock takes an exclusive lock that ends with the first Close of the result, or with
 	// the process. It makes the file name if need be and removes it when the lock is given back.
 	// It never waits: ErrLocked says that another holder lives.
 	Lock(name string) (io.Closer, error)

@@ -338,3 +338,26 @@ func TestOpenDirMakesNothing(t *testing.T) {
 		t.Errorf("path %q", root.Path())
 	}
 }
+
+// A lock given back twice must not take away the next holder's.
+func TestLockClosedTwice(t *testing.T) {
+	each(t, func(t *testing.T, root FS) {
+		first, err := root.Lock("x.lock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Close()
+		second, err := root.Lock("x.lock")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Close(); err == nil {
+			t.Error("closing twice is no error")
+		}
+		_, err = root.Lock("x.lock")
+		wantIs(t, err, ErrLocked)
+		if err := second.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

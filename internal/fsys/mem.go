@@ -246,13 +246,18 @@ func (m *Mem) Lock(name string) (io.Closer, error) {
 }
 
 type memLock struct {
-	m    *Mem
-	name string
+	m      *Mem
+	name   string
+	closed bool
 }
 
 func (l *memLock) Close() error {
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
+	if l.closed {
+		return &fs.PathError{Op: "unlock", Path: l.name, Err: fs.ErrClosed}
+	}
+	l.closed = true
 	delete(l.m.locks, l.name)
 	return nil
 }

@@ -175,6 +175,29 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// What waits to be sent on a stream that was reset does not use the link any more.
+func TestResetFreesTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ha, hb, ca, cb := pair(t, Link{Up: 1000}, Link{})
+		if n, err := ca.Write(make([]byte, 20e3)); n != 20e3 || err != nil {
+			t.Fatal(n, err)
+		}
+		time.Sleep(5 * time.Second)
+		cb.Close() // with bytes unread, so it is a reset
+		if _, err := ca.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("read: %v", err)
+		}
+		start := time.Now()
+		ca, cb = connect(t, ha, hb)
+		ca.Write(make([]byte, 5000))
+		if _, err := io.ReadFull(cb, make([]byte, 5000)); err != nil || time.Since(start) > 7*time.Second {
+			t.Errorf("another stream took %v for 5 s worth of bytes, %v", time.Since(start), err)
+		}
+		ca.Close()
+		cb.Close()
+	})
+}
+
 func TestDialFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := New(1)

@@ -91,7 +91,6 @@ func (s *stream) arrive(p parcel) {
 		// Nobody will read it: say so, as TCP does.
 		if !s.dead {
 			s.kill()
-			s.tx.q, s.tx.size = nil, 0
 			s.pipe.push(&s.tx, parcel{end: reset, dst: s.peer})
 		}
 	case s.closed || s.dead:
@@ -104,10 +103,10 @@ func (s *stream) arrive(p parcel) {
 	}
 }
 
-// kill ends the stream at once, both ways.
+// kill ends the stream at once, both ways; what was not sent yet never is.
 func (s *stream) kill() {
 	s.dead = true
-	s.in = nil
+	s.in, s.tx.q, s.tx.size = nil, nil, 0
 	s.reader.cond.Broadcast()
 	s.writer.cond.Broadcast()
 }

@@ -31,10 +31,10 @@ var fixed = [256]uint8{
 	Have: 5, Suggest: 5, AllowedFast: 5, Port: 3, Request: 13, Cancel: 13, Reject: 13,
 }
 
-// decode appends what buf holds to dst until dst has the length end. It stops
-// early when a frame is incomplete.
+// decode appends what buf holds to dst until dst has the length end or the
+// batch has its Blocks. It stops early when a frame is incomplete.
 func (d *Reader) decode(dst []Message, end int) ([]Message, error) {
-	for len(dst) < end {
+	for len(dst) < end && d.blocks < maxBlocks {
 		if d.open {
 			if !d.take() {
 				break
@@ -163,6 +163,9 @@ func (d *Reader) emit(dst []Message) []Message {
 	if m.Kind == Unknown {
 		d.idle++
 		return dst
+	}
+	if m.Kind == Piece {
+		d.blocks++
 	}
 	d.idle = 0
 	return append(dst, m)

@@ -104,8 +104,8 @@ func (h *ExtHandshake) Update(later *ExtHandshake) {
 
 // ParseExtHandshake reads the payload of an extended handshake. A key with a
 // value of the wrong kind, or out of range, counts as absent. It fails,
-// wrapping ErrProtocol, only when b is not one well-formed dictionary of at most
-// MaxExtHandshake bytes. The result does not alias b.
+// wrapping ErrProtocol, only when b does not begin with a well-formed dictionary of at most
+// MaxExtHandshake bytes; what follows that is ignored. The result does not alias b.
 func ParseExtHandshake(b []byte) (ExtHandshake, error) {
 	var h ExtHandshake
 	n, err := bencode.Scan(b, bencode.Limits{Bytes: MaxExtHandshake, Depth: 6, Items: 1024, String: MaxExtHandshake})

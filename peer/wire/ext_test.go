@@ -37,7 +37,8 @@ func TestHostileExtHandshake(t *testing.T) {
 		want ExtHandshake
 		fail bool
 	}{
-		"X01 depth 7":          {in: "d1:add1:bd1:cd1:dd1:ed1:fdeeeeeeee", fail: true},
+		"X01 depth 7":          {in: "d1:ad1:bd1:cd1:dd1:ed1:fdeeeeeee", fail: true},
+		"depth 6":              {in: "d1:ad1:bd1:cd1:dd1:edeeeeee"},
 		"X01 key twice":        {in: "d1:pi1e1:pi2ee", fail: true},
 		"X01 not a dictionary": {in: "i1e", fail: true},
 		"X01 1 MiB":            {in: "d1:v1048576:" + strings.Repeat("x", 1<<20) + "e", fail: true},

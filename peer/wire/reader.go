@@ -14,15 +14,19 @@ const (
 	maxBuffer = 256 << 10
 )
 
-// maxBatch bounds the messages of one batch, and so the memory that a remote
-// can make of a buffer full of tiny frames.
-const maxBatch = 1024
+// Bounds of one batch, and so of the memory that a remote can make of a buffer
+// full of tiny frames: messages, and those among them with a Block, each of which costs
+// 16 KiB however little it brought. A buffer full of whole blocks stays below them.
+const (
+	maxBatch  = 1024
+	maxBlocks = 2 * maxBuffer / block.Size
+)
 
 // Reader decodes frames from a stream. It belongs to one goroutine at a time.
 //
 // The payload of a Piece goes into a Block as it comes, other payloads grow
 // with what has really arrived: a remote that announces much and sends little
-// costs what it sent. After each ReadBatch the buffer holds at most one
+// costs what it sent. The stream is read only when the buffer holds no more than one
 // incomplete frame head, so it never has to be as large as a frame.
 type Reader struct {
 	src  io.Reader
@@ -35,13 +39,14 @@ type Reader struct {
 	thin int // reads in a row that used little of buf
 
 	// The frame whose payload is coming in: left bytes of it are missing.
-	// inKind says where they go: Piece to part.Block, Unknown nowhere, others to part.Data.
+	// Its kind says where they go: Piece to part.Block, Unknown nowhere, others to part.Data.
 	open bool
 	part Message
 	got  int // bytes of part.Block that are there
 	left int
 
-	idle int // keep-alives and unknown frames since the last message
+	blocks int // Blocks in the batch at hand
+	idle   int // keep-alives and unknown frames since the last message
 }
 
 // NewReader returns a Reader over src that takes the Blocks of Piece messages
@@ -54,8 +59,8 @@ func NewReader(src io.Reader, pool *block.Pool, maxFrame int) *Reader {
 }
 
 // ReadBatch reads from the stream at most once and appends what is then
-// complete to dst, at most 1024 messages; the rest comes with the next call,
-// without a read. It may append nothing: keep-alives and unknown ids are
+// complete to dst, at most 1024 messages and 32 Blocks; the rest comes with the
+// next call, without a read. It may append nothing: keep-alives and unknown ids are
 // only counted (see Idle), and a frame may still be incomplete. The messages
 // own their Data and Block; nothing refers to the Reader.
 //
@@ -64,6 +69,7 @@ func NewReader(src io.Reader, pool *block.Pool, maxFrame int) *Reader {
 // a time-out of the stream the Reader can be used again; after others not.
 func (d *Reader) ReadBatch(dst []Message) ([]Message, error) {
 	start := len(dst)
+	d.blocks = 0
 	dst, err := d.decode(dst, start+maxBatch)
 	if err != nil || len(dst) > start {
 		return dst, err

@@ -214,6 +214,32 @@ func TestBatchIsBounded(t *testing.T) {
 	}
 }
 
+// Each Block costs 16 KiB however little its frame brought, so a batch of tiny
+// ones holds no more of them than a buffer full of real ones.
+func TestTinyBlocksAreBounded(t *testing.T) {
+	pool := new(block.Pool)
+	b := bytes.Repeat(Append(nil, &Message{Kind: Piece, Block: payload(pool, 1)}), 2000)
+	r := NewReader(bytes.NewReader(b), pool, 0)
+	r.size = maxBuffer
+	total := 0
+	for {
+		got, err := r.ReadBatch(nil)
+		if err == io.EOF {
+			break
+		}
+		if len(got) > 2*maxBuffer/block.Size || err != nil {
+			t.Fatalf("%d blocks in one batch, %v", len(got), err)
+		}
+		for i := range got {
+			got[i].Block.Release()
+		}
+		total += len(got)
+	}
+	if total != 2000 {
+		t.Errorf("%d messages of 2000", total)
+	}
+}
+
 // The buffer is small at rest, large in a stream, small again after it.
 func TestBufferFollowsTheStream(t *testing.T) {
 	pool := new(block.Pool)

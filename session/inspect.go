@@ -1,0 +1,43 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// totalsEvery is how often the totals of a torrent that only uploads are
+// saved: a kill loses a minute of statistics at most.
+const totalsEvery = 60
+
+// inspect looks once a second at the files of all running torrents, so that one that
+// was changed by somebody else is not served for longer than that.
+func (s *Session) inspect(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, t := range s.reg.all() {
+			s.look(t, n%totalsEvery == 0)
+		}
+	}
+}
+
+func (s *Session) look(t *torrent, totals bool) {
+	sw := t.running()
+	if sw == nil {
+		return
+	}
+	if _, err, _ := t.look(); err != nil {
+		return // stopped already
+	}
+	if err := t.store.Inspect(); err != nil {
+		sw.Fail(err)
+	}
+	if rec := t.record.get(); totals && sw.Snapshot().UpTotal != rec.UpTotal {
+		s.keep.changed(t, 0)
+	}
+}

@@ -1,0 +1,382 @@
+package swarm
+
+import (
+	"cmp"
+	"container/heap"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"shoal/internal/block"
+	"shoal/metainfo"
+	"shoal/peer/wire"
+	"shoal/piece"
+	"shoal/status"
+)
+
+// market is a whole swarm of cores in one goroutine: links have a latency, each trader sends at a fixed rate, a block to
+// each of its peers in turn, and the disk is perfect. It is exact, fast, and the same every time for one seed.
+type market struct {
+	now     time.Duration
+	events  marketQueue
+	seq     int
+	pool    block.Pool
+	latency time.Duration
+	traders []*trader
+	info    *metainfo.Info
+	begun   time.Time
+	leave   time.Duration // how long after its end a leecher goes; 0: it stays
+}
+
+// trader is one member of the swarm.
+type trader struct {
+	m      *market
+	id     int
+	c      *core
+	rate   float64 // bytes a second that it sends
+	rides  bool    // never sends a block
+	host   scriptHost
+	links  map[piece.PeerID]*marketLink
+	order  []*marketLink
+	next   int
+	busy   bool
+	grant  bool // is limited: told by grants what it may send
+	wakes  time.Duration
+	done   time.Duration // when it had everything
+	gone   bool
+	blocks int // sent
+}
+
+// marketLink is one side of a connection.
+type marketLink struct {
+	id    piece.PeerID
+	to    *trader
+	back  *marketLink
+	queue []metainfo.Block
+}
+
+type marketEvent struct {
+	at  time.Duration
+	seq int
+	run func()
+}
+
+type marketQueue []marketEvent
+
+func (q marketQueue) Len() int { return len(q) }
+func (q marketQueue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
+}
+func (q marketQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *marketQueue) Push(x any)   { *q = append(*q, x.(marketEvent)) }
+func (q *marketQueue) Pop() any {
+	old := *q
+	x := old[len(old)-1]
+	old[len(old)-1] = marketEvent{}
+	*q = old[:len(old)-1]
+	return x
+}
+
+func newMarket(pieces, blocks int) *market {
+	m := &market{latency: 20 * time.Millisecond, begun: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	size := int64(pieces) * int64(blocks) * metainfo.BlockSize
+	info, err := metainfo.NewInfo("test", int64(blocks)*metainfo.BlockSize, make([]byte, 20*pieces), []metainfo.File{{Path: "test", Length: size}}, false, false)
+	if err != nil {
+		panic(err)
+	}
+	m.info = info
+	return m
+}
+
+func (m *market) after(d time.Duration, run func()) {
+	m.seq++
+	heap.Push(&m.events, marketEvent{m.now + d, m.seq, run})
+}
+
+// join adds a trader and connects it with all others. change may set more of its configuration.
+func (m *market) join(seed uint64, rate float64, all bool, change func(*Config)) *trader {
+	t := &trader{m: m, id: len(m.traders), rate: rate, links: map[piece.PeerID]*marketLink{}}
+	t.host = scriptHost{s: &script{mem: 1 << 40}}
+	cfg := Config{Info: m.info, Host: t.host, Seed: seed*1000 + uint64(t.id), MaxPeers: 1000, ID: metainfo.ID{V1: metainfo.Hash{1}}}
+	copy(cfg.PeerID[:], fmt.Sprintf("-SH0001-%012d", t.id))
+	if all {
+		cfg.Have = set(m.info.NumPieces(), "all")
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	t.grant = cfg.LimitedUp
+	t.c = newCore(&cfg)
+	t.c.start(m.begun.Add(m.now))
+	t.step()
+	m.traders = append(m.traders, t)
+	for _, o := range m.traders[:t.id] {
+		if !o.gone && !(all && o.done > 0) {
+			m.connect(t, o)
+		}
+	}
+	return t
+}
+
+func (m *market) connect(a, b *trader) {
+	x := &marketLink{id: piece.PeerID(b.id + 1), to: b}
+	y := &marketLink{id: piece.PeerID(a.id + 1), to: a, back: x}
+	x.back = y
+	for _, s := range []struct {
+		t, o *trader
+		l    *marketLink
+		in   bool
+	}{{a, b, x, false}, {b, a, y, true}} {
+		s.t.links[s.l.id] = s.l
+		s.t.order = append(s.t.order, s.l)
+		h := Hello{Addr: s.o.addr(), PeerID: s.o.c.cfg.PeerID, Incoming: s.in, Fast: true, Extended: true}
+		s.t.step(event{kind: evAttached, peer: s.l.id, more: &eventMore{hello: h}})
+	}
+}
+
+func (t *trader) addr() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(t.id >> 8), byte(t.id)}), 6881)
+}
+
+// step shows the core events and carries out what it answers.
+func (t *trader) step(events ...event) {
+	if t.gone {
+		for i := range events {
+			releaseBlocks(events[i].batch)
+		}
+		return
+	}
+	c, now := t.c, t.m.begun.Add(t.m.now)
+	for i := range events {
+		c.step(now, &events[i])
+	}
+	c.settle(now)
+	acts, out := c.acts, c.out
+	c.acts, c.out = nil, nil
+	for i := range acts {
+		t.act(&acts[i], out)
+	}
+	if t.done == 0 && c.m.Complete() {
+		if t.done = max(t.m.now, 1); t.m.now > 0 && t.m.leave > 0 {
+			t.m.after(t.m.leave, t.quit)
+		}
+	}
+	if next := c.next(); !next.IsZero() {
+		at := max(next.Sub(t.m.begun), t.m.now+time.Millisecond)
+		if t.wakes <= t.m.now || at < t.wakes {
+			t.wakes = at
+			t.m.after(at-t.m.now, func() {
+				if t.wakes == at {
+					t.wakes = 0
+					t.step()
+				}
+			})
+		}
+	}
+	t.send()
+}
+
+func (t *trader) act(a *action, out []wire.Message) {
+	l := t.links[a.peer]
+	switch a.kind {
+	case acSend:
+		if l != nil {
+			t.m.deliver(l, slices.Clone(out[a.from:a.to]))
+		}
+	case acUpload:
+		if l != nil && !t.rides {
+			l.queue = append(l.queue, a.block)
+		}
+	case acCancelUpload:
+		if l == nil {
+			return
+		}
+		if i := slices.Index(l.queue, a.block); i >= 0 {
+			l.queue = slices.Delete(l.queue, i, i+1)
+			t.m.after(0, func() { t.step(event{kind: evUploadCancelled, peer: a.peer, block: a.block}) })
+		}
+	case acClose:
+		if l != nil {
+			t.m.cut(t, l)
+		}
+	case acJob:
+		for _, b := range a.job.Blocks {
+			b.Release()
+		}
+		j := a.job
+		t.m.after(time.Millisecond, func() { t.step(event{kind: evDisk, result: piece.Result{Job: j, OK: true}}) })
+	}
+}
+
+func (m *market) deliver(l *marketLink, ms []wire.Message) {
+	m.after(m.latency, func() {
+		if l.to.links[l.back.id] == l.back {
+			l.to.step(event{kind: evMessages, peer: l.back.id, batch: ms})
+		} else {
+			releaseBlocks(ms)
+		}
+	})
+}
+
+// cut ends a connection that t has closed.
+func (m *market) cut(t *trader, l *marketLink) {
+	t.unlink(l)
+	m.after(0, func() { t.step(event{kind: evClosed, peer: l.id, err: errors.New("closed")}) })
+	m.after(m.latency, func() {
+		if l.to.links[l.back.id] == l.back {
+			l.to.unlink(l.back)
+			l.to.step(event{kind: evClosed, peer: l.back.id, err: errors.New("closed")})
+		}
+	})
+}
+
+func (t *trader) unlink(l *marketLink) {
+	delete(t.links, l.id)
+	t.order = slices.DeleteFunc(t.order, func(o *marketLink) bool { return o == l })
+	t.next = 0
+}
+
+func (t *trader) quit() {
+	t.c.stop(t.m.begun.Add(t.m.now))
+	for _, l := range slices.Clone(t.order) {
+		t.m.cut(t, l)
+	}
+	t.gone = true
+}
+
+// send puts one block on the line, if the line is free. What is limited by grants gets one for each block.
+func (t *trader) send() {
+	if t.busy || t.rate <= 0 {
+		return
+	}
+	if t.grant && t.c.lim.up < metainfo.BlockSize && t.c.lim.toldUp > 0 {
+		t.busy = true
+		t.m.after(0, func() {
+			t.busy = false
+			t.step(event{kind: evGrant, up: metainfo.BlockSize})
+		})
+		return
+	}
+	for range t.order {
+		l := t.order[t.next%len(t.order)]
+		t.next++
+		if len(l.queue) == 0 {
+			continue
+		}
+		b := l.queue[0]
+		l.queue = slices.Delete(l.queue, 0, 1)
+		t.busy = true
+		t.blocks++
+		t.m.after(time.Duration(float64(b.Length)/t.rate*float64(time.Second)), func() {
+			t.busy = false
+			data := t.m.pool.Get()
+			data.Resize(b.Length)
+			t.m.deliver(l, []wire.Message{{Kind: wire.Piece, Index: uint32(b.Piece), Begin: uint32(b.Begin), Block: data}})
+			t.step(event{kind: evUploaded, peer: l.id, n: 1, bytes: b.Length})
+		})
+		return
+	}
+}
+
+// run plays until end says so, at most limit.
+func (m *market) run(t *testing.T, limit time.Duration, end func() bool) {
+	t.Helper()
+	for n := 0; len(m.events) > 0; n++ {
+		e := heap.Pop(&m.events).(marketEvent)
+		if m.now = e.at; m.now > limit {
+			for _, x := range m.traders {
+				if x.done == 0 {
+					t.Logf("trader %d: %.0f %% after %v", x.id, 100*float64(x.c.have().Count())/float64(m.info.NumPieces()), m.now)
+				}
+			}
+			t.Fatalf("not at an end after %v", limit)
+		}
+		e.run()
+		if end() {
+			return
+		}
+	}
+}
+
+func allDone(ts []*trader) func() bool {
+	return func() bool {
+		return !slices.ContainsFunc(ts, func(t *trader) bool { return t.done == 0 })
+	}
+}
+
+func mean(ts []*trader, f func(*trader) bool) time.Duration {
+	sum, n := time.Duration(0), 0
+	for _, t := range ts {
+		if f(t) {
+			sum += t.done
+			n++
+		}
+	}
+	return sum / time.Duration(n)
+}
+
+// TestSuperSeedPays: one seed and eight leechers of equal upload. Without super-seeding the last of them is ready after some 1.2
+// times the least possible time; with it the seed sends hardly more than a copy.
+func TestSuperSeedPays(t *testing.T) {
+	for seed := range uint64(3) {
+		var took [2]time.Duration
+		var copies [2]float64
+		for k, mode := range []SuperSeed{SuperAuto, SuperOff} {
+			m := newMarket(256, 16) // 64 MiB
+			const rate = 2 << 20
+			first := m.join(seed, rate, true, func(c *Config) { c.SuperSeed, c.LimitedUp = mode, true })
+			var leechers []*trader
+			for range 8 {
+				leechers = append(leechers, m.join(seed, rate, false, func(c *Config) { c.LimitedUp = true }))
+			}
+			out := false
+			m.run(t, 10*time.Minute, func() bool {
+				if !out && first.c.super.out.All() {
+					out = true
+					copies[k] = float64(first.blocks) / float64(256*16)
+					if mode == SuperAuto {
+						for _, p := range first.c.peers {
+							if p.mask != nil {
+								t.Error("a copy is out, and super-seeding goes on")
+							}
+						}
+					}
+				}
+				return allDone(leechers)()
+			})
+			took[k] = slices.MaxFunc(leechers, func(a, b *trader) int { return cmp.Compare(a.done, b.done) }).done
+		}
+		// The seed must send 64 MiB, and all nine together eight times as much.
+		least := 64.0 / 2
+		t.Logf("seed %d: %.2f of the least possible time and %.2f copies until the first is out with super-seeding, %.2f and %.2f without", seed,
+			took[0].Seconds()/least, copies[0], took[1].Seconds()/least, copies[1])
+	}
+}
+
+// TestFreeRiders: 100 peers of three classes of upload, of which 20 send nothing, and one seed.
+func TestFreeRiders(t *testing.T) {
+	for seed := range uint64(2) {
+		m := newMarket(128, 4) // 8 MiB
+		m.leave = 10 * time.Second
+		m.join(seed, 64<<10, true, nil)
+		rates := []float64{16 << 10, 32 << 10, 64 << 10}
+		var leechers []*trader
+		for i := range 100 {
+			x := m.join(seed, rates[i%3], false, nil)
+			if x.rides = i%5 == 4; x.rides {
+				x.rate = 0
+			}
+			leechers = append(leechers, x)
+		}
+		m.run(t, 24*time.Hour, allDone(leechers))
+		for k, rate := range rates {
+			honest := mean(leechers, func(x *trader) bool { return (x.id-1)%3 == k && !x.rides })
+			rides := mean(leechers, func(x *trader) bool { return (x.id-1)%3 == k && x.rides })
+			t.Logf("seed %d, class %.0f KiB/s: %v, free riders %v, %.2f times", seed, rate/1024, honest.Round(time.Second), rides.Round(time.Second), float64(rides)/float64(honest))
+		}
+	}
+	_ = status.Seeding
+}
