@@ -133,14 +133,19 @@ func TestM01DepthLimit(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
 		refused(t, in, "more than 100 levels")
-		if took := time.Since(start); took > 10*time.Millisecond {
-			t.Errorf("took %v", took)
-		}
 		runtime.ReadMemStats(&after)
 		if extra := after.TotalAlloc - before.TotalAlloc; extra > 1<<20 {
 			t.Errorf("allocated %d bytes", extra)
+		}
+		best := time.Hour // of a few, because others may hold the processor
+		for range 10 {
+			start := time.Now()
+			refused(t, in, "more than 100 levels")
+			best = min(best, time.Since(start))
+		}
+		if best > 10*time.Millisecond {
+			t.Errorf("took %v", best)
 		}
 	}
 	// One level less than the limit is fine.

@@ -32,6 +32,19 @@ type Add struct {
 	Trust bool
 	// Preallocate reserves the disk space at once instead of growing sparse files.
 	Preallocate bool
+	// Priorities has one of Unwanted, Low, Normal and High for each file of the torrent, in the order
+	// of Info.Files; nil is Normal for all. Sequential fetches from the beginning to the end.
+	Priorities []uint8
+	Sequential bool
+	// NoSuperSeed switches super-seeding (BEP 16) off, which otherwise begins and ends by itself.
+	NoSuperSeed bool
+	// Up and Down are limits of this torrent in payload bytes a second, beside those of the session; 0
+	// is none. MaxPeers is the most connections it may have, 0 for that of the session.
+	Up, Down int64
+	MaxPeers int
+	// WaitForSpace lets a torrent that finds the disk full wait for space and then go on by itself:
+	// its phase is Failed meanwhile, with the cause, but Wait waits. Otherwise Wait returns the error.
+	WaitForSpace bool
 }
 
 // Add starts to work on a torrent. It returns when the torrent is visible in
@@ -55,6 +68,12 @@ func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
 	}
 	if err := t.info.Downloadable(); err != nil {
 		return t.id, err
+	}
+	if err := checkPriorities(t.info, a.Priorities); err != nil {
+		return t.id, err
+	}
+	if s.reg.find(t.id.Wire()) != nil {
+		return t.id, fmt.Errorf("%s: %w", t.info.Name(), ErrDuplicate)
 	}
 	if err := t.takeLock(); err != nil {
 		return t.id, err
@@ -209,8 +228,9 @@ func zeroHash(n int64) metainfo.Hash {
 func (t *torrent) checkSpace(files []state.File) error {
 	var need int64
 	var spans []metainfo.Span
+	want := wanted(t.info, t.add.Priorities)
 	for i := range t.info.NumPieces() {
-		if t.opened.Trust.Has(i) || t.opened.Check.Has(i) {
+		if t.opened.Trust.Has(i) || t.opened.Check.Has(i) || !want.Has(i) {
 			continue
 		}
 		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))

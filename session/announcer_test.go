@@ -1,6 +1,9 @@
 package session
 
 import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +46,46 @@ func TestSilentTrackers(t *testing.T) {
 		n.stop()
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("the end took %v", took)
+		}
+	})
+}
+
+// TestScrape: who looks at the trackers sees what a scrape says; nobody is scraped more often than each 15 minutes.
+func TestScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSim(t, 1<<20, 64<<10)
+		defer w.close()
+		h := w.host(simnet.Link{})
+		l, err := h.Listen(t.Context(), "tcp4", "0.0.0.0:8000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var scrapes atomic.Int32
+		srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/scrape" {
+				scrapes.Add(1)
+				fmt.Fprintf(rw, "d5:filesd20:%sd8:completei%de10:downloadedi9e10:incompletei7eeee", r.URL.Query().Get("info_hash"), 4+scrapes.Load())
+				return
+			}
+			fmt.Fprint(rw, "d8:intervali3600e5:peers0:e")
+		})}
+		go srv.Serve(l)
+		defer srv.Close()
+		w.tor.Trackers = [][]string{{"http://" + h.Addr().String() + ":8000/announce"}}
+		n := w.node(quick).seed()
+		time.Sleep(time.Hour)
+		if got := scrapes.Load(); got != 0 {
+			t.Errorf("%d scrapes that nobody asked for", got)
+		}
+		for range 3600 {
+			if _, err := n.s.Trackers(t.Context(), w.tor.ID); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		st, _ := n.s.Trackers(t.Context(), w.tor.ID)
+		if got := scrapes.Load(); got != 4 || len(st) != 1 || st[0].Complete != 8 || st[0].Incomplete != 7 {
+			t.Errorf("%d scrapes in an hour, trackers %+v", got, st)
 		}
 	})
 }

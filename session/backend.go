@@ -30,6 +30,9 @@ func (s *Session) Wait(ctx context.Context, id metainfo.ID) error {
 		select {
 		case <-news:
 		case <-t.ctx.Done():
+			if t.removed.Load() {
+				return fmt.Errorf("%s was removed: %w", t.info.Name(), ErrUnknown)
+			}
 			return fmt.Errorf("%s: %w", t.info.Name(), ErrStopped)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -70,7 +73,7 @@ func (t *torrent) snapshot() status.Torrent {
 			out.Checked = float64(t.checked.Load()) / float64(n)
 		}
 	}
-	if _, err, _ := t.look(); err != nil {
+	if err := t.stopped(); err != nil {
 		out.Phase, out.Err = status.Failed, err.Error()
 	}
 	out.Dir, out.Added, out.Finished = t.add.Folder.Path(), rec.Added, rec.Finished
@@ -83,16 +86,20 @@ func (s *Session) Files(ctx context.Context, id metainfo.ID) ([]status.File, err
 	if err != nil {
 		return nil, err
 	}
-	have := t.opened.Trust
 	if sw := t.running(); sw != nil {
-		have = sw.Have()
+		return sw.Files(ctx)
 	}
+	have := t.opened.Trust
 	var out []status.File
-	for _, f := range t.info.Files() {
+	for k, f := range t.info.Files() {
 		if f.Pad {
 			continue
 		}
-		sf := status.File{Path: f.Path, Length: f.Length, Wanted: true}
+		sf := status.File{Path: f.Path, Length: f.Length, Priority: Normal}
+		if t.add.Priorities != nil {
+			sf.Priority = t.add.Priorities[k]
+		}
+		sf.Wanted = sf.Priority != Unwanted
 		for off, end := f.Offset, f.Offset+f.Length; off < end; {
 			i := int(off / t.info.PieceLength())
 			next := min(t.info.PieceOffset(i)+int64(t.info.PieceSize(i)), end)
@@ -153,10 +160,11 @@ func (s *Session) Pause(ctx context.Context, id metainfo.ID) error {
 	if sw == nil {
 		return fmt.Errorf("%s is being checked and cannot be paused yet", t.info.Name())
 	}
+	t.paused.Store(true)
 	if err := sw.Pause(ctx); err != nil {
 		return err
 	}
-	s.announce.remove(t)
+	s.announce.goodbyes(s.announce.remove(t))
 	return nil
 }
 
@@ -166,25 +174,7 @@ func (s *Session) Resume(ctx context.Context, id metainfo.ID) error {
 	if err != nil {
 		return err
 	}
-	sw := t.running()
-	if sw == nil {
-		return fmt.Errorf("%s cannot be resumed, it must be added again", t.info.Name())
-	}
-	_, failure, _ := t.look()
-	if failure != nil {
-		t.store.Reset() // the files are taken as they are now
-	}
-	t.set(func() { t.err = nil })
-	if err := sw.Resume(ctx); err != nil {
-		return err
-	}
-	if filesChanged(failure) {
-		if err := sw.Recheck(ctx); err != nil {
-			return err
-		}
-	}
-	s.announce.add(t)
-	return nil
+	return s.resume(ctx, t)
 }
 
 // filesChanged reports whether a torrent failed because somebody else was at
@@ -206,8 +196,10 @@ func (s *Session) Remove(ctx context.Context, id metainfo.ID) error {
 	}
 	t.removed.Store(true)
 	s.reg.remove(t)
-	// While the session ends the trackers are told anyway.
-	_ = s.start(func() error { return nil }, func() { s.announce.remove(t) })
+	owed := s.announce.remove(t)
+	if s.start(func() error { return nil }, func() { s.announce.goodbyes(owed) }) != nil {
+		defer s.announce.goodbyes(owed)
+	}
 	t.cancel()
 	select {
 	case <-t.ended:
@@ -217,9 +209,9 @@ func (s *Session) Remove(ctx context.Context, id metainfo.ID) error {
 	return nil
 }
 
-// forget deletes the record of a removed torrent; its lock is still held.
+// forget deletes the record if the torrent was removed; its lock is still held.
 func (t *torrent) forget() {
-	if !t.remembers() {
+	if !t.remembers() || !t.removed.Load() {
 		return
 	}
 	if err := state.Remove(t.s.cfg.State, t.name+recordSuffix); err != nil {

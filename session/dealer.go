@@ -35,10 +35,10 @@ func newDealer(l budget.Limits) *dealer {
 // demand notes what a torrent could use now. It never waits.
 func (d *dealer) demand(k budget.Key, up, down int64) {
 	d.mu.Lock()
-	if d.up.Limited() {
+	if d.up.Limited(k) {
 		d.up.Demand(k, up)
 	}
-	if d.down.Limited() {
+	if d.down.Limited(k) {
 		d.down.Demand(k, down)
 	}
 	d.mu.Unlock()
@@ -47,11 +47,20 @@ func (d *dealer) demand(k budget.Key, up, down int64) {
 	}
 }
 
+// limit gives a torrent limits of its own and reports in which directions it is limited now.
+func (d *dealer) limit(k budget.Key, up, down int64) (limitedUp, limitedDown bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.up.Limit(k, up)
+	d.down.Limit(k, down)
+	return d.up.Limited(k), d.down.Limited(k)
+}
+
 // drop forgets a torrent.
 func (d *dealer) drop(k budget.Key) {
 	d.mu.Lock()
-	d.up.Demand(k, 0)
-	d.down.Demand(k, 0)
+	d.up.Drop(k)
+	d.down.Drop(k)
 	d.memory.Drop(k)
 	d.mu.Unlock()
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type dialer struct {
 	mu      sync.Mutex
 	budget  *budget.Dials
 	shaking int
+	inbound budget.Inbound              // of global scope
 	self    map[netip.AddrPort]struct{} // addresses at which we met ourselves
 	banned  map[netip.Addr]struct{}     // of global scope only: others may be shared by many
 }
@@ -98,7 +100,7 @@ func (d *dialer) dialed(ok bool) {
 
 // dial connects, shakes hands and serves the connection to its end.
 func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
-	conn, hello, err := d.connect(t, addr)
+	conn, local, hello, err := d.connect(t, addr)
 	d.dialed(err == nil)
 	if err != nil {
 		t.running().DialFailed(addr, err)
@@ -106,19 +108,19 @@ func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
 		return
 	}
 	d.pump() // the handshake is over, the next may begin
-	d.s.serve(t, conn, hello)
+	d.s.serve(t, conn, local, hello)
 	d.closed()
 }
 
-func (d *dialer) connect(t *torrent, addr netip.AddrPort) (*peer.Conn, swarm.Hello, error) {
+func (d *dialer) connect(t *torrent, addr netip.AddrPort) (*peer.Conn, net.Addr, swarm.Hello, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, dialTime)
 	nc, err := d.s.cfg.Net.Dial(ctx, "tcp", addr.String())
 	cancel()
 	if err != nil {
-		return nil, swarm.Hello{}, err
+		return nil, nil, swarm.Hello{}, err
 	}
 	conn, hs, err := peer.Dial(t.ctx, nc, d.s.peerConfig(), t.id.Wire())
-	return conn, hello(addr, hs.PeerID, hs.Reserved, false), err
+	return conn, nc.LocalAddr(), hello(addr, hs.PeerID, hs.Reserved, false), err
 }
 
 // hello says what a handshake told.
@@ -155,15 +157,35 @@ func (d *dialer) ban(a netip.Addr) {
 	}
 }
 
-// accept decides about an incoming connection; if it says yes, shook and closed follow.
+// accept decides about an incoming connection; if it says yes, shook and left follow.
 func (d *dialer) accept(a netip.Addr) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.banned[a]; ok || d.shaking >= maxShaking || !d.budget.Accept() {
+	if _, ok := d.banned[a]; ok || d.shaking >= maxShaking {
+		return false
+	}
+	global := scopeOf(a) == globalScope
+	if global && !d.inbound.Enter(a) {
+		return false
+	}
+	if !d.budget.Accept() {
+		if global {
+			d.inbound.Leave(a)
+		}
 		return false
 	}
 	d.shaking++
 	return true
+}
+
+// left ends an incoming connection.
+func (d *dialer) left(a netip.Addr) {
+	if scopeOf(a) == globalScope {
+		d.mu.Lock()
+		d.inbound.Leave(a)
+		d.mu.Unlock()
+	}
+	d.closed()
 }
 
 // shook ends an incoming handshake, well or not.
@@ -189,7 +211,7 @@ func (d *dialer) drop(k budget.Key) {
 }
 
 // serve hands a connection to its swarm and runs it to its end.
-func (s *Session) serve(t *torrent, conn *peer.Conn, h swarm.Hello) {
+func (s *Session) serve(t *torrent, conn *peer.Conn, local net.Addr, h swarm.Hello) {
 	if h.PeerID == s.peerID {
 		if !h.Incoming {
 			s.dial.metSelf(h.Addr)
@@ -198,6 +220,8 @@ func (s *Session) serve(t *torrent, conn *peer.Conn, h swarm.Hello) {
 		conn.Close(swarm.ErrSelf)
 		return
 	}
+	s.live.add(conn, t, addrOf(local).Addr())
+	defer s.live.remove(conn)
 	sink := t.running().Attach(conn, h)
 	err := conn.Run(t.ctx, sink, &source{t: t})
 	s.log.Debug("connection ended", "torrent", t.id, "addr", h.Addr, "err", err)

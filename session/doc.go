@@ -7,12 +7,15 @@
 // connections and addresses and answers its wishes through swarm.Host. Besides
 // two goroutines a connection and one a handshake or announce under way there is a fixed
 // set: one accept loop a listener, the disk workers, the announcer, the dealer,
-// the record keeper and the inspector. Shared state lies in small structs with a mutex each,
-// which is never held across a wait:
+// the record keeper, the inspector, which also deals slots and connections and
+// looks for space on full disks, and the watcher for sleep and new addresses. Shared state lies in
+// small structs with a mutex each, which is never held across a wait:
 //
 //	registry   which torrents there are
-//	dialer     whose turn it is to connect, who is banned, who is ourselves
+//	dialer     whose turn it is to connect, who is banned, who is ourselves, who has too many connections
 //	dealer     bytes and piece memory (package budget decides)
-//	announcer  the schedules of all trackers (package tracker decides)
+//	announcer  the schedules of all trackers (package tracker decides), and what scrapes told
 //	keeper     which resume records are out of date (package state knows how to save)
+//	live       which connections are served, and from which of our addresses
+//	door       one listener, which is opened again when it dies
 package session

@@ -14,8 +14,9 @@ func mbit(n int64) int64 { return n * 1_000_000 / 8 }
 // TestFigureSwarm: one seed and 20 leechers on links of 20 Mbit/s and 50 ms:
 // all complete, and the seed sends at most two copies.
 func TestFigureSwarm(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const pieces, leechers = 200, 20
+		const pieces, leechers = 200 / fewer, 20
 		w := newSim(t, pieces*64<<10, 64<<10)
 		defer w.close()
 		w.tracker(5 * time.Minute)
@@ -38,7 +39,7 @@ func TestFigureSwarm(t *testing.T) {
 		least := time.Duration(float64(len(w.data)) / float64(link.Up) * float64(time.Second))
 		t.Logf("%d leechers complete in %v, %.2f times the least possible %v; the seed sent %.2f copies",
 			leechers, took.Round(time.Millisecond), took.Seconds()/least.Seconds(), least.Round(time.Millisecond), copies)
-		if copies > 2 {
+		if copies > 2 && fewer == 1 {
 			t.Errorf("the seed sent %.2f copies, at most 2 are allowed", copies)
 		}
 	})
@@ -46,8 +47,9 @@ func TestFigureSwarm(t *testing.T) {
 
 // TestFigureLongLink: one link of 100 Mbit/s and 100 ms is used to at least 90 %.
 func TestFigureLongLink(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSim(t, 256<<20, 1<<20)
+		w := newSim(t, 256<<20/fewer, 1<<20)
 		defer w.close()
 		link := simnet.Link{Up: mbit(100), Down: mbit(100), Latency: 50 * time.Millisecond}
 		seed := w.node(link).seed()
@@ -57,7 +59,7 @@ func TestFigureLongLink(t *testing.T) {
 		used := float64(len(w.data)) / took.Seconds() / float64(link.Up)
 		t.Logf("%d MiB over 100 Mbit/s with a round trip of 200 ms in %v: %.1f %% of the link, slow start included",
 			len(w.data)>>20, took.Round(time.Millisecond), 100*used)
-		if used < 0.9 {
+		if used < 0.9 && fewer == 1 { // a quarter of it is slow start for the larger part
 			t.Errorf("%.1f %% of the link used, at least 90 %% are wanted", 100*used)
 		}
 	})
@@ -65,9 +67,10 @@ func TestFigureLongLink(t *testing.T) {
 
 // TestFigureChurn: half of the peers leave and come back; all complete.
 func TestFigureChurn(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const leechers = 20
-		w := newSim(t, 200*64<<10, 64<<10)
+		w := newSim(t, 200/fewer*64<<10, 64<<10)
 		defer w.close()
 		w.tracker(time.Minute)
 		link := simnet.Link{Up: mbit(20), Down: mbit(20), Latency: 25 * time.Millisecond}
@@ -79,7 +82,7 @@ func TestFigureChurn(t *testing.T) {
 			all = append(all, n)
 		}
 		begun := time.Now()
-		time.Sleep(4 * time.Second)
+		time.Sleep(4 * time.Second / fewer)
 		kept := 0
 		for _, n := range all[:leechers/2] {
 			n.stop()

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"shoal/metainfo"
+	"shoal/status"
 )
 
 // host is what a torrent's swarm sees of the session (swarm.Host). Its
@@ -22,7 +23,9 @@ func (h host) NeedPeers() { h.t.s.announce.needPeers(h.t) }
 
 func (h host) Completed() {
 	h.t.record.finished(h.t.s.cfg.Wall())
-	h.t.s.announce.completed(h.t)
+	if h.t.running().Snapshot().Phase == status.Seeding && !h.t.told.Swap(true) { // part of it is no completion (BEP 21)
+		h.t.s.announce.completed(h.t)
+	}
 	h.t.s.keep.changed(h.t, 0)
 	h.t.set(func() { h.t.complete = true })
 	h.t.s.log.Info("download complete", "torrent", h.t.id, "name", h.t.info.Name())
@@ -30,8 +33,13 @@ func (h host) Completed() {
 
 func (h host) Failed(err error) {
 	h.t.s.log.Error("torrent stopped", "torrent", h.t.id, "err", err)
-	h.t.set(func() { h.t.err = err })
-	h.t.s.wg.Go(func() { h.t.s.announce.remove(h.t) })
+	if h.t.add.WaitForSpace && isFull(err) {
+		h.t.waitForSpace(err)
+	} else {
+		h.t.set(func() { h.t.err = err })
+	}
+	owed := h.t.s.announce.remove(h.t) // now, so that a Resume begins anew
+	h.t.s.wg.Go(func() { h.t.s.announce.goodbyes(owed) })
 }
 
 func (h host) Banned(addr netip.Addr, reason string) {

@@ -14,15 +14,18 @@ const totalsEvery = 60
 func (s *Session) inspect(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	deal := shares{s: s, begun: time.Now()}
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		for _, t := range s.reg.all() {
+		list := s.reg.all()
+		for _, t := range list {
 			s.look(t, n%totalsEvery == 0)
 		}
+		deal.deal(list)
 	}
 }
 
@@ -31,8 +34,9 @@ func (s *Session) look(t *torrent, totals bool) {
 	if sw == nil {
 		return
 	}
-	if _, err, _ := t.look(); err != nil {
-		return // stopped already
+	if t.stopped() != nil {
+		s.lookForSpace(t)
+		return
 	}
 	if err := t.store.Inspect(); err != nil {
 		sw.Fail(err)

@@ -133,12 +133,13 @@ func (k *keeper) warning(t *torrent, err error) {
 // the last time: nothing is running, the files are closed, the record is marked clean.
 func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 	r := t.record
-	select {
-	case r.busy <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if ok, err := r.take(ctx); !ok {
+		return err
 	}
-	defer func() { <-r.busy }()
+	defer r.give()
+	if final {
+		defer close(r.ended)
+	}
 	sw := t.running()
 	if sw == nil {
 		return nil // nothing has changed yet
@@ -146,14 +147,9 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 	have, snap := sw.Have(), sw.Snapshot()
 	syncErr := within(ctx, func() error { return t.store.Sync(ctx) })
 	lost, isLost := errors.AsType[*piece.SyncError](syncErr)
-	var closeErr error
-	if final {
-		closeErr = t.store.Close()
-	}
-	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
-	if err != nil {
-		files = nil // they will all look changed, and be hashed
-	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSave)
+	defer cancel()
+	files, closeErr := t.lookAtFiles(last, final)
 	r.update(func(rec *state.Record) {
 		rec.Have, rec.DownTotal, rec.UpTotal, rec.Clean = have, snap.DownTotal, snap.UpTotal, final
 		switch {
@@ -176,9 +172,34 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 	if ctx.Err() != nil && !isLost {
 		syncErr = nil // the record says so
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSave)
-	defer cancel()
 	return errors.Join(syncErr, closeErr, within(last, func() error { return k.write(t) }))
+}
+
+// lookAtFiles describes the files for the record, after closing them if this is the last time. Files
+// that cannot be looked at before ctx ends are nil: they will look changed, and be hashed.
+func (t *torrent) lookAtFiles(ctx context.Context, final bool) ([]state.File, error) {
+	type found struct {
+		files []state.File
+		err   error
+	}
+	done := make(chan found, 1)
+	go func() {
+		var f found
+		if final {
+			f.err = t.store.Close()
+		}
+		var err error
+		if f.files, err = recordFiles(t.store.Stat(), t.add.Folder.Path()); err != nil {
+			f.files = nil
+		}
+		done <- f
+	}()
+	select {
+	case f := <-done:
+		return f.files, f.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // within runs f and returns its error, or that of ctx when it ends first: a
@@ -197,12 +218,26 @@ func within(ctx context.Context, f func() error) error {
 // begin saves the record before the first byte is written, so that a kill from
 // now on is known as one, and our files as ours.
 func (k *keeper) begin(t *torrent, have metainfo.Bitfield) {
+	var unsynced metainfo.Bitfield
 	t.record.update(func(rec *state.Record) {
-		rec.Have, rec.Synced = have.Clone(), both(&rec.Synced, &have)
+		// A file that changed may have been written anew, with the same bytes.
+		trusted := both(&t.opened.Trust, &have)
+		known := both(&rec.Have, &trusted)
+		rec.Have, rec.Synced = have.Clone(), both(&rec.Synced, &trusted)
+		if t.add.Seed { // what the user put there is not ours to sync; what an earlier run of ours wrote is
+			unsynced = without(&known, &rec.Synced)
+			rec.Synced = without(&have, &unsynced)
+		} else {
+			unsynced = without(&have, &rec.Synced)
+		}
 		// As they were when it was decided to trust or to hash them.
 		rec.Files = make([]state.File, len(t.opened.files))
 		setFiles(rec, t.info, t.opened.files, false)
 	})
+	if unsynced.Count() > 0 {
+		t.store.Unsynced(&unsynced)
+		defer k.changed(t, 0)
+	}
 	if err := k.write(t); err != nil {
 		k.warning(t, err)
 	}

@@ -46,6 +46,7 @@ func TestKilledChild(t *testing.T) {
 // TestR01Kill9: a real process, killed with -9 at random moments, over and over: the
 // file is right in the end, and what was fetched twice is at most 16 MiB a kill.
 func TestR01Kill9(t *testing.T) {
+	t.Parallel()
 	tor, data := killedTorrent()
 	from, to, state := t.TempDir(), t.TempDir(), t.TempDir()
 	folder := dir(t, from)

@@ -103,6 +103,7 @@ func killLoop(t *testing.T, seed uint64, powerCut bool) (v survey, sent int64) {
 // TestR01Kill: a process that is killed at random calls never claims a piece
 // that is not on disk, and loses none that is.
 func TestR01Kill(t *testing.T) {
+	t.Parallel()
 	var all survey
 	const runs = 20 / fewer
 	for seed := range uint64(runs) {
@@ -122,6 +123,7 @@ func TestR01Kill(t *testing.T) {
 // TestR02PowerCut: the same with the machine's power cut: of what was not
 // synced a random part is gone.
 func TestR02PowerCut(t *testing.T) {
+	t.Parallel()
 	var all survey
 	const runs = 20 / fewer
 	for seed := range uint64(runs) {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strconv"
 	"syscall"
-	"time"
 
 	"shoal/metainfo"
 	"shoal/peer"
@@ -29,17 +28,21 @@ func (s *Session) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen address %q: the port must be a number from 0 to 65535", s.cfg.Listen)
 	}
-	first, last := int(port), min(int(port)+nextPorts, 65535)
-	if s.cfg.ListenExact || port == 0 {
+	first, last, step := int(port), min(int(port)+nextPorts, 65535), 1
+	switch {
+	case port == 0: // the system's choice for one family may be taken in the other
+		last, step = 0, 0
+	case s.cfg.ListenExact:
 		last = first
 	}
-	for try := first; ; try++ {
+	for try, n := first, 0; ; try, n = try+step, n+1 {
 		err := s.listenOn(host, try)
 		switch {
 		case err == nil:
 			return nil
 		case !isInUse(err):
 			return fmt.Errorf("cannot listen on %s: %w", net.JoinHostPort(host, strconv.Itoa(try)), err)
+		case port == 0 && n < nextPorts:
 		case try >= last && last > first:
 			return fmt.Errorf("ports %d to %d: %w", first, last, ErrPort)
 		case try >= last:
@@ -67,27 +70,27 @@ func (s *Session) listenOn(host string, port int) error {
 		l, err := s.cfg.Net.Listen(s.ctx, network, net.JoinHostPort(h, strconv.Itoa(port)))
 		if err != nil {
 			if missing = errors.Join(missing, err); isInUse(err) {
-				s.closeListeners()
+				s.closeDoors()
 				return err
 			}
 			continue
 		}
-		s.listeners = append(s.listeners, l)
+		s.doors = append(s.doors, &door{net: s.cfg.Net, network: network, address: l.Addr().String(), l: l})
 		a := addrOf(l.Addr())
 		s.addrs = append(s.addrs, a)
 		port = int(a.Port()) // the second family listens on the port that the system chose
 	}
-	if len(s.listeners) == 0 {
+	if len(s.doors) == 0 {
 		return missing
 	}
 	return nil
 }
 
-func (s *Session) closeListeners() {
-	for _, l := range s.listeners {
-		_ = l.Close() // nothing was accepted yet
+func (s *Session) closeDoors() {
+	for _, d := range s.doors {
+		d.close() // nothing was accepted yet
 	}
-	s.listeners, s.addrs = nil, nil
+	s.doors, s.addrs = nil, nil
 }
 
 func isInUse(err error) bool {
@@ -107,27 +110,6 @@ func addrOf(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
-// acceptLoop takes connections until the listener is closed.
-func (s *Session) acceptLoop(l net.Listener) {
-	for {
-		nc, err := l.Accept()
-		if err == nil {
-			s.incoming(nc)
-			continue
-		}
-		if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-			return
-		}
-		// Out of file handles, most likely: the connections wait in the kernel meanwhile.
-		s.log.Warn("cannot accept a connection", "err", err)
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-s.ctx.Done():
-			return
-		}
-	}
-}
-
 // incoming starts the handshake on an accepted connection, if there is room
 // for it.
 func (s *Session) incoming(nc net.Conn) {
@@ -137,7 +119,7 @@ func (s *Session) incoming(nc net.Conn) {
 		return
 	}
 	s.wg.Go(func() {
-		defer s.dial.closed()
+		defer s.dial.left(addr.Addr())
 		conn, hs, err := peer.Accept(s.ctx, nc, s.peerConfig(), func(h metainfo.Hash) bool {
 			t := s.reg.find(h)
 			return t != nil && t.running() != nil
@@ -152,7 +134,7 @@ func (s *Session) incoming(nc net.Conn) {
 			conn.Close(ErrStopped)
 			return
 		}
-		s.serve(t, conn, hello(addr, hs.PeerID, hs.Reserved, true))
+		s.serve(t, conn, nc.LocalAddr(), hello(addr, hs.PeerID, hs.Reserved, true))
 	})
 }
 

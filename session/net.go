@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 )
@@ -27,7 +28,7 @@ type SystemNet struct {
 // Dial implements Net.
 func (n SystemNet) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
-	if n.From.IsValid() && !n.From.IsUnspecified() {
+	if n.bound() {
 		d.LocalAddr = &net.TCPAddr{IP: n.From.AsSlice(), Zone: n.From.Zone()}
 	}
 	return d.DialContext(ctx, network, address)
@@ -39,10 +40,50 @@ func (SystemNet) Listen(ctx context.Context, network, address string) (net.Liste
 	return lc.Listen(ctx, network, address)
 }
 
-// ListenPacket implements Net.
-func (SystemNet) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+// ListenPacket implements Net. With From packets leave from there: an address without a
+// host means From, and any other one is refused.
+func (n SystemNet) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	if n.bound() {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		from := n.From.Unmap()
+		a, err := netip.ParseAddr(host)
+		other := err == nil && a.Unmap() != from && !(a.IsUnspecified() && a.Is4() == from.Is4())
+		if host != "" && (err != nil || other) {
+			return nil, fmt.Errorf("listen on %s %s: %w", network, address, n.refusal())
+		}
+		if network == "udp4" && !from.Is4() || network == "udp6" && from.Is4() {
+			return nil, fmt.Errorf("listen on %s: %w", network, n.refusal())
+		}
+		address = net.JoinHostPort(from.String(), port)
+	}
 	var lc net.ListenConfig
 	return lc.ListenPacket(ctx, network, address)
+}
+
+// bound reports whether there is one address that everything leaves from.
+func (n SystemNet) bound() bool { return n.From.IsValid() && !n.From.IsUnspecified() }
+
+// Addrs returns the machine's addresses beyond itself and its link, or From alone.
+func (n SystemNet) Addrs() (out []netip.Addr) {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, x := range list {
+		p, err := netip.ParsePrefix(x.String())
+		a := p.Addr().Unmap()
+		if err == nil && scopeOf(a) > linkScope && (!n.bound() || a == n.From.Unmap()) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (n SystemNet) refusal() error {
+	return fmt.Errorf("everything leaves from %v, the host of --listen", n.From)
 }
 
 // Lookup implements Net.

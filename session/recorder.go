@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,7 +16,8 @@ import (
 
 // recorder holds the resume record of one torrent between saves.
 type recorder struct {
-	busy chan struct{} // one token: who saves holds it
+	busy  chan struct{} // one token: who saves holds it
+	ended chan struct{} // closed, by who holds busy, when nothing may be saved any more
 
 	mu  sync.Mutex
 	rec state.Record
@@ -24,7 +26,7 @@ type recorder struct {
 // newRecorder continues the record old, which may be nil.
 func newRecorder(t *torrent, old *state.Record) *recorder {
 	n := t.info.NumPieces()
-	r := &recorder{busy: make(chan struct{}, 1)}
+	r := &recorder{busy: make(chan struct{}, 1), ended: make(chan struct{})}
 	if old != nil {
 		r.rec = *old
 	} else {
@@ -36,6 +38,36 @@ func newRecorder(t *torrent, old *state.Record) *recorder {
 	}
 	r.rec.ID, r.rec.Dir, r.rec.BootID, r.rec.Clean = t.id, t.add.Folder.Path(), t.s.cfg.BootID, false
 	return r
+}
+
+// take waits for its turn to save and reports whether there is anything to save still; give follows then.
+func (r *recorder) take(ctx context.Context) (bool, error) {
+	select {
+	case r.busy <- struct{}{}:
+	case <-r.ended:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	select {
+	case <-r.ended:
+		r.give()
+		return false, nil
+	default:
+		return true, nil
+	}
+}
+
+func (r *recorder) give() { <-r.busy }
+
+// end lets nothing be saved any more. It fails when somebody is at it and ctx ends first.
+func (r *recorder) end(ctx context.Context) error {
+	ok, err := r.take(ctx)
+	if ok {
+		close(r.ended)
+		r.give()
+	}
+	return err
 }
 
 // get returns the record for reading its figures and dates.
@@ -89,6 +121,26 @@ func without(a, b *metainfo.Bitfield) metainfo.Bitfield {
 		}
 	}
 	return out
+}
+
+// unsyncedOnDisk has everything that is on disk synced before it is called durable again: somebody else may have written it.
+func (t *torrent) unsyncedOnDisk() {
+	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
+	if err != nil || t.add.Seed {
+		return
+	}
+	there := metainfo.NewBitfield(t.info.NumPieces())
+	var spans []metainfo.Span
+	for i := range there.Len() {
+		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
+		missing := slices.ContainsFunc(spans, func(s metainfo.Span) bool {
+			return !t.info.Files()[s.File].Pad && s.Offset+s.Length > files[s.File].Size
+		})
+		if !missing {
+			there.Set(i)
+		}
+	}
+	t.store.Unsynced(&there)
 }
 
 // distrust makes the swarm fetch and write again what a failed sync may have

@@ -34,8 +34,9 @@ type Session struct {
 	log    *slog.Logger
 	peerID [20]byte
 
-	listeners []net.Listener
-	addrs     []netip.AddrPort
+	doors []*door
+	addrs []netip.AddrPort
+	live  live
 
 	pool  block.Pool
 	disk  *piece.Disk
@@ -87,27 +88,28 @@ func (s *Session) Run(ctx context.Context) error {
 	defer stopDisk()
 	var disk sync.WaitGroup
 	disk.Go(func() { _ = s.disk.Run(diskCtx) })
-	for _, l := range s.listeners {
-		s.wg.Go(func() { s.acceptLoop(l) })
+	for _, d := range s.doors {
+		s.wg.Go(func() { s.acceptLoop(d) })
 	}
 	s.wg.Go(func() { s.announce.run(s.ctx) })
 	s.wg.Go(func() { s.deal.run(s.ctx) })
 	s.wg.Go(func() { s.keep.run(s.ctx) })
 	s.wg.Go(func() { s.inspect(s.ctx) })
+	s.wg.Go(func() { s.watch(s.ctx) })
 
 	<-ctx.Done()
 	list := s.reg.close()
 	var last sync.WaitGroup
-	last.Go(func() { s.announce.stop(list) })
+	last.Go(func() { s.announce.goodbyes(s.announce.remove(list...)) })
 	s.cancel()
-	for _, l := range s.listeners {
-		_ = l.Close() // only ends the accept loop
+	for _, d := range s.doors {
+		d.close()
 	}
 	s.wg.Wait()
 	stopDisk()
 	disk.Wait()
 	last.Wait()
-	s.announce.client.Close()
+	s.announce.close()
 	return nil
 }
 

@@ -49,6 +49,7 @@ func TestS01DiskFull(t *testing.T) {
 // TestS01EveryCall: whichever changing call of a whole download fails with ENOSPC, once, the torrent
 // stops in words or the record is saved later, nothing false is claimed, and Resume completes it.
 func TestS01EveryCall(t *testing.T) {
+	t.Parallel()
 	total, stops := 0, 0
 	for call := 1; ; call++ {
 		reached := false

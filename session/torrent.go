@@ -40,6 +40,8 @@ type torrent struct {
 	swarm   atomic.Pointer[swarm.Swarm] // nil until the check is over
 	checked atomic.Int64                // pieces looked at so far by check
 	removed atomic.Bool                 // no record is to be left
+	paused  atomic.Bool                 // by the user
+	told    atomic.Bool                 // trackers heard of the completion
 
 	outcome
 }
@@ -47,9 +49,10 @@ type torrent struct {
 // outcome is what one can wait for: completion or failure.
 type outcome struct {
 	mu       sync.Mutex
-	news     chan struct{} // closed and replaced whenever one of the two below changes
+	news     chan struct{} // closed and replaced whenever something below changes
 	complete bool
 	err      error
+	space    waiting
 }
 
 // running returns the swarm, nil while the torrent is being opened.
@@ -71,6 +74,16 @@ func (o *outcome) look() (complete bool, err error, news <-chan struct{}) {
 	return o.complete, o.err, o.news
 }
 
+// stopped returns why the torrent stands still, nil when it does not.
+func (o *outcome) stopped() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		return o.space.why
+	}
+	return o.err
+}
+
 // run works the torrent until its context ends: check what is there, be a swarm,
 // save the record, give everything back.
 func (t *torrent) run() {
@@ -88,27 +101,37 @@ func (t *torrent) run() {
 	}
 	t.s.dial.drop(t.key)
 	t.s.deal.drop(t.key)
-	t.last(err == nil)
-	t.release()
+	if t.last(err == nil) {
+		t.release()
+		return
+	}
+	go func() { // a disk that hangs keeps a save from ending: until then the torrent is not given back
+		_ = t.record.end(context.Background())
+		t.forget()
+		t.release()
+	}()
 }
 
 // last is the end of a torrent: its record is saved for the next time if it
-// worked, or deleted if it was removed.
-func (t *torrent) last(worked bool) {
-	if !worked || t.removed.Load() {
-		if err := t.store.Close(); err != nil {
-			t.s.log.Debug("closing files", "torrent", t.id, "err", err)
-		}
-	} else {
-		ctx, cancel := context.WithTimeout(context.Background(), stopSync)
-		defer cancel()
-		if err := t.s.keep.save(ctx, t, true); err != nil {
-			t.s.log.Warn("resume record not saved", "torrent", t.id, "err", err)
-		}
+// worked, or deleted if it was removed. It reports whether nothing can be writing the
+// record any more: a disk that hangs may keep a save from ending.
+func (t *torrent) last(worked bool) (quiet bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopSync)
+	defer cancel()
+	var err error
+	if worked && !t.removed.Load() {
+		err = t.s.keep.save(ctx, t, true)
+	} else if err = t.record.end(ctx); err == nil {
+		err = t.store.Close()
 	}
-	if t.removed.Load() {
+	quiet = !errors.Is(err, context.DeadlineExceeded)
+	if err != nil {
+		t.s.log.Warn("resume record not saved", "torrent", t.id, "err", err)
+	}
+	if quiet {
 		t.forget()
 	}
+	return quiet
 }
 
 // release gives lock and folder back.
@@ -170,15 +193,19 @@ func (t *torrent) cutLong() error {
 func (t *torrent) work(have metainfo.Bitfield) {
 	s := t.s
 	rec := t.record.get()
+	up, down := s.deal.limit(t.key, t.add.Up, t.add.Down)
+	first := firstShare(s, t)
 	sw := swarm.New(swarm.Config{
 		Info: t.info, ID: t.id, PeerID: s.peerID, Have: have, Store: t.store, Disk: s.disk, Host: host{t},
-		Seed: t.seed, MaxPeers: s.cfg.MaxPeers, UploadSlots: s.cfg.Limits.Slots, Port: s.port(), Client: s.cfg.Client,
-		LimitedUp: s.cfg.Limits.Up > 0, LimitedDown: s.cfg.Limits.Down > 0, Scope: mayUse,
+		Seed: t.seed, MaxPeers: first.conns, UploadSlots: max(first.slots, 0), Port: s.port(), Client: s.cfg.Client,
+		Priorities: t.add.Priorities, Sequential: t.add.Sequential, SuperSeed: superSeed(t.add.NoSuperSeed),
+		LimitedUp: up, LimitedDown: down, Scope: t.mayUse,
 		DownTotal: rec.DownTotal, UpTotal: rec.UpTotal,
 	})
 	s.keep.begin(t, have)
 	t.swarm.Store(sw)
-	if have.All() {
+	want := wanted(t.info, t.add.Priorities)
+	if missing := without(&want, &have); missing.Count() == 0 {
 		t.record.finished(s.cfg.Wall())
 		t.set(func() { t.complete = true })
 	}
@@ -187,6 +214,24 @@ func (t *torrent) work(have metainfo.Bitfield) {
 		s.wg.Go(func() { t.addTyped(t.ctx, t.add.Peers) })
 	}
 	_ = sw.Run(t.ctx) // ends with its context only
+}
+
+func superSeed(off bool) swarm.SuperSeed {
+	if off {
+		return swarm.SuperOff
+	}
+	return swarm.SuperAuto
+}
+
+// mayUse reports whether an address may be used for this torrent. Private torrents (BEP 27) know
+// nobody but whom their tracker names, and whom the user does.
+func (t *torrent) mayUse(a netip.AddrPort, from swarm.Source) bool {
+	return t.allows(from.Kind) && mayUse(a, from)
+}
+
+// allows reports whether a torrent may be looked for, and its peers taken, in this way.
+func (t *torrent) allows(kind swarm.SourceKind) bool {
+	return !t.info.Private() || kind == swarm.FromUser || kind == swarm.FromTracker
 }
 
 // addTyped resolves what the user typed and hands it to the swarm.

@@ -22,7 +22,7 @@ func (s *Swarm) Attach(link Link, h Hello) Sink {
 	if !s.inbox.post(event{kind: evAttached, peer: id, more: &eventMore{link: link, hello: h}}) {
 		link.Close(ErrEnded)
 	}
-	return &sink{s: s, id: id}
+	return &sink{s: s, id: id, turn: make(chan bool, 1)}
 }
 
 // DialFailed answers Host.Dial when there is no connection to attach.
@@ -171,12 +171,13 @@ func (s *Swarm) await(ctx context.Context, done chan struct{}) error {
 
 // sink carries the events of one link into the inbox.
 type sink struct {
-	s  *Swarm
-	id piece.PeerID
+	s    *Swarm
+	id   piece.PeerID
+	turn chan bool // for postWait
 }
 
 func (k *sink) Messages(batch []wire.Message) {
-	if !k.s.inbox.postWait(event{kind: evMessages, peer: k.id, batch: batch}, len(batch)) {
+	if !k.s.inbox.postWait(event{kind: evMessages, peer: k.id, batch: batch}, weigh(batch), k.turn) {
 		releaseBlocks(batch)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	maxCandidates = 2000
 	maxDialing    = 30 // at a time, unless the session says otherwise
 	busyDelay     = 5 * time.Second
+	crowdDelay    = time.Minute // while its site has all the connections that it may
 	firstBackoff  = 3 * time.Second
 	maxBackoff    = 30 * time.Minute
 	hopeless      = 6 // failures in a row, after which others take the place
@@ -229,6 +230,10 @@ func (c *core) dial() {
 		k := s.best(c.now, c.sated())
 		if k == nil {
 			break
+		}
+		if !c.mayDial(k) {
+			s.putOff(siteOf(k.addr.Addr()), c.now+crowdDelay)
+			continue
 		}
 		s.enter(k, candDialing)
 		c.act(action{kind: acDial, addr: k.addr})

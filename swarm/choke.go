@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,9 +17,12 @@ const (
 	mostSlots       = 20
 	// slotRate is how much upload one more slot takes: with less a peer gains little from being unchoked.
 	slotRate = 2 << 20
-	// A peer that is served by a seed keeps its slot until it has had both.
+	// A peer that is served by a seed keeps its slot until it has had both, or longTurn, if others wait.
 	turnTime  = 30 * time.Second
 	turnBytes = 8 << 20
+	longTurn  = 60 * time.Second
+	// siteShare is the part of a seed's slots that goes to one site while others wait.
+	siteShare = 4
 )
 
 // choker decides who may ask us for blocks.
@@ -64,7 +68,7 @@ func (c *core) rechoke() {
 	if k.lucky != nil && (k.lucky.gone || !k.lucky.up.interested || k.round%optimisticRound == 0 || slots < 2) {
 		k.lucky = nil
 	}
-	list := c.claimants()
+	list := c.spread(c.claimants(), slots)
 	merit := slots
 	switch {
 	case slots > 1 && (k.lucky != nil || len(list) > slots && c.chancy()):
@@ -115,7 +119,44 @@ func (c *core) byMerit(a, b *peer) int {
 	if c.phase == status.Leeching {
 		return cmp.Or(cmp.Compare(b.gift(), a.gift()), before(a.down.total > 0, b.down.total > 0))
 	}
-	return cmp.Or(before(!a.hoards(), !b.hoards()), cmp.Compare(a.turn(c.now), b.turn(c.now)), byWaiting(a, b))
+	turn := a.turn(c.now)
+	if d := cmp.Or(before(!a.hoards(), !b.hoards()), cmp.Compare(turn, b.turn(c.now))); d != 0 || turn < hadShare {
+		return cmp.Or(d, byWaiting(a, b))
+	}
+	return cmp.Compare(b.up.since, a.up.since) // who has the slot longest loses it first
+}
+
+// spread moves those to the end of a seed's list whose site has its share of the slots already. So nobody
+// gets more by connecting more often.
+func (c *core) spread(list []*peer, slots int) []*peer {
+	if c.phase == status.Leeching {
+		return list
+	}
+	given := make(map[netip.Addr]int) // only for look-up
+	late := make([]*peer, 0, len(list))
+	first := list[:0]
+	for _, p := range list {
+		if given[p.site]++; p.site.IsValid() && given[p.site] > max(1, slots/siteShare) {
+			late = append(late, p)
+		} else {
+			first = append(first, p)
+		}
+	}
+	return append(first, late...)
+}
+
+// siteFull reports whether the site of p has its share of a seed's slots.
+func (c *core) siteFull(p *peer, slots int) bool {
+	if c.phase == status.Leeching || !p.site.IsValid() {
+		return false
+	}
+	n := 0
+	for _, q := range c.peers {
+		if q.up.unchoked && q.site == p.site {
+			n++
+		}
+	}
+	return n >= max(1, slots/siteShare)
 }
 
 // byWaiting orders peers that are choked by how long they are, the longest first, and before all others.
@@ -142,15 +183,25 @@ func (p *peer) gift() float64 {
 	return p.down.meter.smooth
 }
 
-// turn sorts the peers of a seed: 0 is being served, 1 waits, 2 has had its share.
+// Where a peer of a seed stands.
+const (
+	inTurn   = iota // is being served
+	waits           // for a slot
+	hadShare        // of time, or of time and bytes
+	wastes          // its slot
+)
+
+// turn sorts the peers of a seed.
 func (p *peer) turn(now time.Duration) int {
 	switch u := &p.up; {
 	case !u.unchoked:
-		return 1
-	case now-u.since > turnTime && u.sent > turnBytes:
-		return 2
+		return waits
+	case p.idle(now):
+		return wastes
+	case now-u.since >= longTurn, now-u.since > turnTime && u.sent > turnBytes:
+		return hadShare
 	}
-	return 0
+	return inTurn
 }
 
 // fillSlots gives free slots at once, by merit and among equals to whoever has waited longest; the last one goes to
@@ -168,12 +219,17 @@ func (c *core) fillSlots() {
 	for ; free > 0; free-- {
 		lucky := free == 1 && slots > 1 && k.lucky == nil && c.chancy()
 		var best *peer
+		bestFull := false
 		for _, p := range c.peers {
 			if !p.up.interested || p.up.unchoked {
 				continue
 			}
-			if best == nil || lucky && byWaiting(p, best) < 0 || !lucky && cmp.Or(c.byMerit(p, best), byWaiting(p, best)) < 0 {
-				best = p
+			full := c.siteFull(p, slots)
+			switch {
+			case best == nil, full != bestFull && !full,
+				full == bestFull && lucky && byWaiting(p, best) < 0,
+				full == bestFull && !lucky && cmp.Or(c.byMerit(p, best), byWaiting(p, best)) < 0:
+				best, bestFull = p, full
 			}
 		}
 		if best == nil {

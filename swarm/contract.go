@@ -49,7 +49,7 @@ type Host interface {
 	// NeedPeers says that candidates have run out and connections are wanted.
 	NeedPeers()
 	// Completed is called when the last wanted piece has been verified and written
-	// during this run: once, and again if more was wanted after that.
+	// during this run, or what was missing is not wanted any more: once, and again if more was wanted after that.
 	Completed()
 	// Failed says that the torrent stopped because of err (disk full, file gone, ...).
 	Failed(err error)

@@ -249,6 +249,7 @@ func (c *core) settle(now time.Time) {
 	if c.cfg.LimitedUp {
 		c.dealUp()
 	}
+	c.superClock()
 	c.demand()
 	if c.cands.dirty {
 		c.dial()

@@ -15,7 +15,7 @@ func (c *core) extHandshake(p *peer) wire.Message {
 		M:    []wire.ExtID{{Name: wire.DontHave, ID: wire.DontHaveID}},
 		V:    c.cfg.Client,
 		P:    c.cfg.Port,
-		Reqq: ownReqq,
+		Reqq: maxQueue,
 		// The address that we see it under; it may be behind a translator.
 		YourIP: p.hello.Addr.Addr(),
 	}
@@ -62,7 +62,7 @@ func (c *core) onExtHandshake(p *peer, data []byte) error {
 	}
 	p.ext.Update(&h)
 	if h.YourIP.IsValid() && p.extSeen == 1 {
-		c.seenAs(h.YourIP.Unmap())
+		c.seenAs(h.YourIP.Unmap(), p)
 		c.act(action{kind: acExternal, addr: netip.AddrPortFrom(h.YourIP.Unmap(), 0)})
 	}
 	if p.hello.Incoming && h.P != 0 && !p.listen.IsValid() {

@@ -51,6 +51,9 @@ type fastPiece struct{ piece, left int }
 func (c *core) offerFast(p *peer) {
 	have, n := c.have(), c.info.NumPieces()
 	k := min(fastSet, n/fastShare)
+	if c.past.here(p.hello.Addr.Addr()) { // else one that comes again and again is never choked
+		return
+	}
 	if !p.hello.Fast || p.mask != nil || len(p.up.fast) > 0 || p.has.Count() >= k || have.Count() < min(n, 2*k) {
 		return
 	}

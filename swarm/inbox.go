@@ -1,30 +1,41 @@
 package swarm
 
-import "sync"
+import (
+	"sync"
 
-// inboxBlocks bounds the blocks that wait in an inbox: 8 MiB of payload. Readers
-// wait beyond that, and so does the remote.
-const inboxBlocks = 512
+	"shoal/metainfo"
+	"shoal/peer/wire"
+)
 
-// inbox is the one way into the loop. Its mutex is held for an append or a swap only.
+const (
+	// inboxBytes bounds what waits in an inbox of what peers sent. Readers wait beyond that, and so does the remote.
+	inboxBytes = 8 << 20
+	// messageCost is what a message counts beside its payload: its memory, and that no turn of the loop lasts too long.
+	messageCost = 256
+)
+
+// inbox is the one way into the loop. Its mutex is held for a few appends or a swap only.
 //
 // post takes what has its room reserved by construction: at most one event a
 // disk job in flight, one closing a link, and so on. postWait is for the readers of links,
-// the only ones that may wait.
+// the only ones that may wait; they come in first as they came first.
 type inbox struct {
-	mu     sync.Mutex
-	room   sync.Cond // signalled when weight falls to 0 and when closed
-	queue  []event
-	weight int // blocks and messages of postWait events in queue
-	closed bool
-	wake   chan struct{} // holds one token while queue may be non-empty
+	mu      sync.Mutex
+	queue   []event
+	weight  int // of the postWait events in queue
+	waiting []waiter
+	closed  bool
+	wake    chan struct{} // holds one token while queue may be non-empty
 }
 
-func newInbox() *inbox {
-	in := &inbox{wake: make(chan struct{}, 1)}
-	in.room.L = &in.mu
-	return in
+// waiter is an event for which there was no room. in hears, once, whether it was taken.
+type waiter struct {
+	e      event
+	weight int
+	in     chan bool
 }
+
+func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 // post queues e without waiting and reports whether the loop will see it.
 func (in *inbox) post(e event) bool {
@@ -39,15 +50,18 @@ func (in *inbox) post(e event) bool {
 	return true
 }
 
-// postWait queues e once there is room and reports whether the loop will see it.
-func (in *inbox) postWait(e event, weight int) bool {
+// postWait queues e once there is room and reports whether the loop will see it. turn has room for one value
+// and is used by one caller at a time.
+func (in *inbox) postWait(e event, weight int, turn chan bool) bool {
 	in.mu.Lock()
-	for in.weight >= inboxBlocks && !in.closed {
-		in.room.Wait()
-	}
 	if in.closed {
 		in.mu.Unlock()
 		return false
+	}
+	if len(in.waiting) > 0 || !in.fits(weight) {
+		in.waiting = append(in.waiting, waiter{e, weight, turn})
+		in.mu.Unlock()
+		return <-turn
 	}
 	in.queue = append(in.queue, e)
 	in.weight += weight
@@ -56,6 +70,9 @@ func (in *inbox) postWait(e event, weight int) bool {
 	return true
 }
 
+// fits reports whether there is room for so much. What is too much for all of it comes in alone.
+func (in *inbox) fits(weight int) bool { return in.weight == 0 || in.weight+weight <= inboxBytes }
+
 func (in *inbox) signal() {
 	select {
 	case in.wake <- struct{}{}:
@@ -63,16 +80,25 @@ func (in *inbox) signal() {
 	}
 }
 
-// take swaps the queue for spare, which must be empty, and returns it.
+// take swaps the queue for spare, which must be empty, and returns it. Those who wait come into the new one.
 func (in *inbox) take(spare []event) []event {
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	q := in.queue
-	in.queue = spare
-	if in.weight > 0 {
-		in.weight = 0
-		in.room.Broadcast()
+	in.queue, in.weight = spare, 0
+	n := 0
+	for ; n < len(in.waiting) && in.fits(in.waiting[n].weight); n++ {
+		w := &in.waiting[n]
+		in.queue = append(in.queue, w.e)
+		in.weight += w.weight
+		w.in <- true
 	}
-	in.mu.Unlock()
+	if n > 0 {
+		rest := copy(in.waiting, in.waiting[n:])
+		clear(in.waiting[rest:])
+		in.waiting = in.waiting[:rest]
+		in.signal()
+	}
 	return q
 }
 
@@ -82,6 +108,20 @@ func (in *inbox) close() []event {
 	defer in.mu.Unlock()
 	q := in.queue
 	in.queue, in.closed, in.weight = nil, true, 0
-	in.room.Broadcast()
+	for _, w := range in.waiting {
+		w.in <- false
+	}
+	in.waiting = nil
 	return q
+}
+
+// weigh returns what a batch counts in an inbox, about the bytes that it holds.
+func weigh(batch []wire.Message) (n int) {
+	for i := range batch {
+		n += messageCost + len(batch[i].Data)
+		if batch[i].Block != nil {
+			n += metainfo.BlockSize
+		}
+	}
+	return n
 }

@@ -39,7 +39,7 @@ func (c *core) demand() {
 	for _, p := range c.peers {
 		asked += int64(p.down.asked.len())
 		if c.cfg.LimitedUp {
-			up += int64(min(p.up.waiting(), max(0, p.up.window()-p.up.out))) * metainfo.BlockSize
+			up += int64(min(p.up.queue.waiting(), max(0, p.up.window()-p.up.queue.out()))) * metainfo.BlockSize
 		}
 		if c.cfg.LimitedDown && c.phase == status.Leeching && !p.down.choked && p.wants > 0 {
 			down += int64(max(0, p.down.target(p.ext.Reqq)-p.down.asked.len())) * metainfo.BlockSize

@@ -339,38 +339,74 @@ func TestSnapshotRate(t *testing.T) {
 	})
 }
 
+// TestInboxHoldsReaders: readers wait while the inbox is full, come in as they came, and nobody overtakes them.
 func TestInboxHoldsReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox()
-		for range inboxBlocks / 64 {
-			in.postWait(event{kind: evMessages}, 64)
+		own := func() chan bool { return make(chan bool, 1) }
+		for range 64 {
+			in.postWait(event{kind: evMessages}, inboxBytes/64, own())
 		}
 		var passed atomic.Int32
 		var wg sync.WaitGroup
-		for range 3 {
+		reader := func(id piece.PeerID, weight int) {
 			wg.Go(func() {
-				if in.postWait(event{kind: evMessages}, 1) {
+				if in.postWait(event{kind: evMessages, peer: id}, weight, own()) {
 					passed.Add(1)
 				}
 			})
+			synctest.Wait()
 		}
-		synctest.Wait()
+		for id := range piece.PeerID(3) {
+			reader(id, inboxBytes*2/3)
+		}
 		if passed.Load() != 0 {
 			t.Fatal("a reader did not wait")
 		}
 		if !in.post(event{kind: evDisk}) {
 			t.Fatal("post waits for nobody")
 		}
-		if n := len(in.take(nil)); n != inboxBlocks/64+1 {
+		if n := len(in.take(nil)); n != 64+1 {
 			t.Fatalf("%d events", n)
 		}
-		wg.Wait()
-		if passed.Load() != 3 {
-			t.Fatalf("%d readers passed", passed.Load())
+		reader(3, 1) // there would be room for it
+		for id := range piece.PeerID(3) {
+			q := in.take(nil)
+			if synctest.Wait(); q[0].peer != id || passed.Load() < int32(id)+1 {
+				t.Fatalf("%d came in turn %d, %d have passed", q[0].peer, id, passed.Load())
+			}
+			if id == 2 && (len(q) != 2 || q[1].peer != 3) {
+				t.Fatal("the small one did not come in with the last of the large ones")
+			}
 		}
+		wg.Wait()
+		if in.postWait(event{}, 2*inboxBytes, own()); len(in.take(nil)) != 1 {
+			t.Fatal("what is too large for the inbox never comes in")
+		}
+		in.postWait(event{}, inboxBytes, own())
+		reader(4, 1)
 		in.close()
-		if in.post(event{}) || in.postWait(event{}, 1) {
+		wg.Wait()
+		if in.post(event{}) || in.postWait(event{}, 1, own()) || passed.Load() != 4 {
 			t.Fatal("closed inbox took an event")
 		}
 	})
+}
+
+// TestInboxBytes: it is bytes that count, whatever the messages are.
+func TestInboxBytes(t *testing.T) {
+	var pool block.Pool
+	for _, m := range []wire.Message{{Kind: wire.Extended, Data: make([]byte, 128<<10)}, {Kind: wire.Piece, Block: pool.Get()}, {Kind: wire.Have}} {
+		in, held, own := newInbox(), 0, make(chan bool, 1)
+		batch := []wire.Message{m, m}
+		for in.fits(weigh(batch)) {
+			in.postWait(event{batch: batch}, weigh(batch), own)
+			if held += 2 * len(m.Data); m.Block != nil {
+				held += 2 * metainfo.BlockSize
+			}
+		}
+		if n := len(in.take(nil)); held > inboxBytes || n > inboxBytes/(2*messageCost) || m.Kind != wire.Have && held < inboxBytes*9/10 {
+			t.Errorf("message %d: %d events with %d bytes came in", m.Kind, n, held)
+		}
+	}
 }

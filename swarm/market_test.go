@@ -1,7 +1,6 @@
 package swarm
 
 import (
-	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"shoal/metainfo"
 	"shoal/peer/wire"
 	"shoal/piece"
-	"shoal/status"
 )
 
 // market is a whole swarm of cores in one goroutine: links have a latency, each trader sends at a fixed rate, a block to
@@ -316,67 +314,4 @@ func mean(ts []*trader, f func(*trader) bool) time.Duration {
 		}
 	}
 	return sum / time.Duration(n)
-}
-
-// TestSuperSeedPays: one seed and eight leechers of equal upload. Without super-seeding the last of them is ready after some 1.2
-// times the least possible time; with it the seed sends hardly more than a copy.
-func TestSuperSeedPays(t *testing.T) {
-	for seed := range uint64(3) {
-		var took [2]time.Duration
-		var copies [2]float64
-		for k, mode := range []SuperSeed{SuperAuto, SuperOff} {
-			m := newMarket(256, 16) // 64 MiB
-			const rate = 2 << 20
-			first := m.join(seed, rate, true, func(c *Config) { c.SuperSeed, c.LimitedUp = mode, true })
-			var leechers []*trader
-			for range 8 {
-				leechers = append(leechers, m.join(seed, rate, false, func(c *Config) { c.LimitedUp = true }))
-			}
-			out := false
-			m.run(t, 10*time.Minute, func() bool {
-				if !out && first.c.super.out.All() {
-					out = true
-					copies[k] = float64(first.blocks) / float64(256*16)
-					if mode == SuperAuto {
-						for _, p := range first.c.peers {
-							if p.mask != nil {
-								t.Error("a copy is out, and super-seeding goes on")
-							}
-						}
-					}
-				}
-				return allDone(leechers)()
-			})
-			took[k] = slices.MaxFunc(leechers, func(a, b *trader) int { return cmp.Compare(a.done, b.done) }).done
-		}
-		// The seed must send 64 MiB, and all nine together eight times as much.
-		least := 64.0 / 2
-		t.Logf("seed %d: %.2f of the least possible time and %.2f copies until the first is out with super-seeding, %.2f and %.2f without", seed,
-			took[0].Seconds()/least, copies[0], took[1].Seconds()/least, copies[1])
-	}
-}
-
-// TestFreeRiders: 100 peers of three classes of upload, of which 20 send nothing, and one seed.
-func TestFreeRiders(t *testing.T) {
-	for seed := range uint64(2) {
-		m := newMarket(128, 4) // 8 MiB
-		m.leave = 10 * time.Second
-		m.join(seed, 64<<10, true, nil)
-		rates := []float64{16 << 10, 32 << 10, 64 << 10}
-		var leechers []*trader
-		for i := range 100 {
-			x := m.join(seed, rates[i%3], false, nil)
-			if x.rides = i%5 == 4; x.rides {
-				x.rate = 0
-			}
-			leechers = append(leechers, x)
-		}
-		m.run(t, 24*time.Hour, allDone(leechers))
-		for k, rate := range rates {
-			honest := mean(leechers, func(x *trader) bool { return (x.id-1)%3 == k && !x.rides })
-			rides := mean(leechers, func(x *trader) bool { return (x.id-1)%3 == k && x.rides })
-			t.Logf("seed %d, class %.0f KiB/s: %v, free riders %v, %.2f times", seed, rate/1024, honest.Round(time.Second), rides.Round(time.Second), float64(rides)/float64(honest))
-		}
-	}
-	_ = status.Seeding
 }

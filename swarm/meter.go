@@ -14,7 +14,8 @@ type meter struct {
 	at     time.Duration
 	last   float64 // bytes a second between the last two ticks
 	quick  float64 // smoothed over about 2 s, for decisions
-	smooth float64 // smoothed over about 5 s, for eyes
+	smooth float64 // smoothed over about 5 s, for merit
+	weight float64 // of what smooth has seen since the flow began, to 1
 }
 
 func (m *meter) add(n int) { m.fresh += int64(n) }
@@ -27,7 +28,19 @@ func (m *meter) tick(now time.Duration) {
 	m.last = float64(m.fresh) / dt
 	m.quick += (1 - math.Exp(-dt/2)) * (m.last - m.quick)
 	m.smooth += (1 - math.Exp(-dt/5)) * (m.last - m.smooth)
+	if m.weight += (1 - math.Exp(-dt/5)) * (1 - m.weight); m.fresh == 0 && m.smooth < 1 {
+		m.smooth, m.weight = 0, 0
+	}
 	m.fresh, m.at = 0, now
+}
+
+// shown is smooth for eyes: an average of what has flowed since it began, so that a flow is seen at its full
+// rate from the first second.
+func (m *meter) shown() float64 {
+	if m.weight == 0 {
+		return 0
+	}
+	return m.smooth / m.weight
 }
 
 // ask is one request that is out.

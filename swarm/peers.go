@@ -26,6 +26,7 @@ const (
 type peer struct {
 	id    piece.PeerID
 	hello Hello
+	site  netip.Addr // see siteOf
 	since time.Duration
 	// listen is where the peer accepts connections, as far as known; the key of its candidate.
 	listen netip.AddrPort
@@ -40,6 +41,7 @@ type peer struct {
 	extSeen int // extended handshakes so far
 	// toldUpload says that we told it that we only upload (BEP 21).
 	toldUpload bool
+	owed       []int // pieces that it was not told of yet; see tellHaves
 	mask       *mask // what a super-seed shows it; nil: everything
 	down       download
 	up         upload
@@ -49,6 +51,7 @@ type peer struct {
 var (
 	errPaused    = errors.New("the torrent is paused")
 	errFull      = errors.New("the torrent has as many connections as it may")
+	errCrowd     = errors.New("there are several connections with its address already")
 	errTwice     = errors.New("connected twice")
 	errBothSeeds = errors.New("neither side needs anything")
 	errIdle      = errors.New("neither side was interested")
@@ -65,7 +68,7 @@ func protocolError(format string, args ...any) error {
 func (c *core) onAttached(e *event) {
 	h := e.more.hello
 	h.Addr = netip.AddrPortFrom(h.Addr.Addr().Unmap(), h.Addr.Port())
-	p := &peer{id: e.peer, hello: h, since: c.now, has: metainfo.NewBitfield(c.info.NumPieces())}
+	p := &peer{id: e.peer, hello: h, site: siteOf(h.Addr.Addr()), since: c.now, has: metainfo.NewBitfield(c.info.NumPieces())}
 	if !h.Incoming {
 		p.listen = h.Addr
 	}
@@ -120,6 +123,9 @@ func (c *core) refuse(p *peer) error {
 			c.cands.connected(p.listen)
 		}
 		return errTwice
+	}
+	if c.crowded(p.site) && (p.hello.Incoming || !c.cands.typed(p.hello.Addr)) {
+		return errCrowd
 	}
 	if len(c.peers) >= c.cands.maxPeers {
 		worst := c.replaceable(c.rank(p.address()))
@@ -203,6 +209,9 @@ func (a *past) find(id piece.PeerID) (netip.Addr, bool) {
 	}
 	return netip.Addr{}, false
 }
+
+// here reports whether one of those that left last had this address.
+func (a *past) here(addr netip.Addr) bool { return slices.Contains(a.addrs[:], addr) }
 
 // ban ends everything with the address of a peer that is proven to have lied, and keeps it away.
 func (c *core) ban(id piece.PeerID) {

@@ -60,11 +60,7 @@ func (c *core) onBitfield(p *peer, m *wire.Message) error {
 	c.m.PeerBitfield(&p.has)
 	p.wants = c.m.Interesting(&p.has)
 	c.touch(p)
-	for i := range n {
-		if has.Has(i) {
-			c.superHave(p, i)
-		}
-	}
+	c.superBits(p)
 	c.offerFast(p)
 	if p.has.All() {
 		c.meetSeed(p)
@@ -163,20 +159,38 @@ func (c *core) lost(i int) {
 	c.freed = true
 }
 
-// tellHaves sends what was gained since the last turn to each peer. Those that have it are told too: a seed sees by
-// it how what it gave spreads, which super-seeding and the choice of whom it serves live by.
+// tellHaves sends what was gained since the last turn to each peer that can make use of it now; to the others it is owed. Those
+// that have it are told too: a seed sees by it how what it gave spreads, which super-seeding and the choice of whom it serves
+// live by.
 func (c *core) tellHaves() {
 	if len(c.haves) == 0 {
 		return
 	}
 	for _, p := range c.peers {
-		for _, i := range c.haves {
-			if p.mask == nil {
-				c.send(p, wire.Message{Kind: wire.Have, Index: uint32(i)})
-			}
+		if p.mask != nil {
+			continue
+		}
+		if p.owed = append(p.owed, c.haves...); !p.patient() {
+			c.payHaves(p)
 		}
 	}
 	c.haves = c.haves[:0]
+}
+
+// patient reports whether p cannot ask for a piece at once, so that the tick is soon enough to hear of it: a write a second
+// and not one a piece.
+func (p *peer) patient() bool {
+	return p.has.All() || p.ext.UploadOnly || p.up.interested && !p.up.unchoked
+}
+
+// payHaves tells p what it is owed.
+func (c *core) payHaves(p *peer) {
+	for _, i := range p.owed {
+		if c.have().Has(i) { // not lost since
+			c.send(p, wire.Message{Kind: wire.Have, Index: uint32(i)})
+		}
+	}
+	p.owed = p.owed[:0]
 }
 
 // showInterest tells p when our interest in it has changed.

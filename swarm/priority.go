@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,8 @@ const (
 	busyRate = 1000
 	// maxVotes bounds the list of addresses under which peers say they see us.
 	maxVotes = 8
+	// maxVoters is how many of those that named one are remembered.
+	maxVoters = 64
 )
 
 var errReplaced = errors.New("another peer took its place (BEP 40)")
@@ -67,6 +70,8 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 type selfAddr struct {
 	v4, v6 netip.Addr
 	votes  []vote
+	voters []netip.Addr // the last ones; who is among them has no second vote
+	next   int
 }
 
 type vote struct {
@@ -76,7 +81,16 @@ type vote struct {
 
 // add counts that a peer sees us at a, and reports whether that changes where we think we are: at the
 // address that most peers name. When the list is full, names that nobody seconded make room.
-func (s *selfAddr) add(a netip.Addr) bool {
+func (s *selfAddr) add(a, by netip.Addr) bool {
+	switch {
+	case slices.Contains(s.voters, by):
+		return false
+	case len(s.voters) < maxVoters:
+		s.voters = append(s.voters, by)
+	default:
+		s.voters[s.next] = by
+		s.next = (s.next + 1) % maxVoters
+	}
 	for i := range s.votes {
 		if s.votes[i].addr == a {
 			s.votes[i].n++
@@ -121,8 +135,12 @@ func (c *core) rank(addr netip.AddrPort) uint32 {
 }
 
 // seenAs notes under which address a peer sees us.
-func (c *core) seenAs(a netip.Addr) {
-	if s := &c.cands; s.self.add(a) {
+func (c *core) seenAs(a netip.Addr, p *peer) {
+	by := p.hello.Addr.Addr()
+	if p.site.IsValid() {
+		by = p.site
+	}
+	if s := &c.cands; s.self.add(a, by) {
 		for i := range s.list {
 			s.list[i].rank = c.rank(s.list[i].addr)
 		}
@@ -137,9 +155,12 @@ func (p *peer) address() netip.AddrPort {
 	return p.hello.Addr
 }
 
-// useless reports whether neither side wants anything of the other, and has not for a while.
+// useless reports whether neither side wants anything of the other, and has not for a while. Who says that it does, and
+// asks for nothing when it may, wants nothing.
 func (c *core) useless(p *peer) bool {
-	return !p.down.interested && !p.up.interested && c.now-p.since > time.Minute
+	u := &p.up
+	wants := u.interested && !u.shirked && !(p.idle(c.now) && c.now-max(u.busy, u.since) > time.Minute)
+	return !p.down.interested && !wants && c.now-p.since > time.Minute
 }
 
 // replaceable returns the connection that a new one with this rank may replace: a useless one, else the one with
@@ -175,7 +196,7 @@ func (c *core) upgrade() {
 			best = k
 		}
 	}
-	if best != nil && c.replaceable(best.rank) != nil {
+	if best != nil && c.mayDial(best) && c.replaceable(best.rank) != nil {
 		s.enter(best, candDialing)
 		c.act(action{kind: acDial, addr: best.addr})
 	}

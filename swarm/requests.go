@@ -223,6 +223,9 @@ func (c *core) onChoke(p *peer) {
 
 func (c *core) onUnchoke(p *peer) {
 	d := &p.down
+	if !d.choked {
+		return
+	}
 	d.depth = max(firstDepth, d.target(p.ext.Reqq)) // what was known of its rate is old
 	d.choked, d.rejects, d.ramping = false, 0, !d.snubbed
 	c.touch(p)

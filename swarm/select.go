@@ -91,7 +91,7 @@ func (c *core) onPriorities(files []uint8) {
 			return true
 		})
 	}
-	c.told = c.m.Complete() // nobody waits for what is there already
+	c.told = c.told && c.m.Complete()
 	c.freed = true
 	if c.running() {
 		before := c.phase

@@ -34,7 +34,7 @@ func (c *core) snapshot() *status.Torrent {
 		ID: c.cfg.ID, Name: info.Name(), Phase: c.phase,
 		Size: c.sel.size, Wanted: c.sel.wanted, Have: c.sel.have,
 		Pieces: info.NumPieces(), PiecesHave: c.have().Count(), PieceLength: int(info.PieceLength()), Private: info.Private(),
-		Down: int64(c.tot.downMeter.smooth), Up: int64(c.tot.upMeter.smooth),
+		Down: int64(c.tot.downMeter.shown()), Up: int64(c.tot.upMeter.shown()),
 		DownTotal: c.cfg.DownTotal + c.tot.down, UpTotal: c.cfg.UpTotal + c.tot.up,
 		Wasted: c.tot.wasted, FailedPieces: c.tot.failed,
 		Peers: len(c.peers), Banned: len(c.cands.bans), Dialing: c.cands.dialing, ETA: -1,
@@ -78,7 +78,7 @@ func (c *core) peerList() []status.Peer {
 	for _, p := range c.peers {
 		s := status.Peer{
 			Addr: p.hello.Addr, Client: p.client(), Incoming: p.hello.Incoming, Have: 1,
-			Down: int64(p.down.meter.smooth), Up: int64(p.up.meter.smooth), DownTotal: p.down.total, UpTotal: p.up.total,
+			Down: int64(p.down.meter.shown()), Up: int64(p.up.meter.shown()), DownTotal: p.down.total, UpTotal: p.up.total,
 			AmChoking: !p.up.unchoked, AmInterested: p.down.interested,
 			PeerChoking: p.down.choked, PeerInterested: p.up.interested,
 			Snubbed: p.down.snubbed, Queue: p.down.asked.len(),

@@ -42,13 +42,24 @@ func (s *script) peerDoes(id piece.PeerID, f []string) error {
 		}
 		s.links[id] = s.links[id][n:]
 		s.step(event{kind: evUploaded, peer: id, n: n, bytes: bytes})
-	case "drains": // all that it asked for leaves for its socket, a block at a time
-		for len(s.links[id]) > 0 {
+	case "drains": // what it asked for leaves for its socket, a block at a time: the first so many, or all
+		n := 1 << 30
+		if len(f) > 1 {
+			n = number(f[1])
+		}
+		for ; n > 0 && len(s.links[id]) > 0; n-- {
 			b := s.links[id][0]
 			s.links[id] = s.links[id][1:]
 			s.step(event{kind: evUploaded, peer: id, n: 1, bytes: b.Length})
 			s.settle()
 		}
+	case "asks": // for the first so many blocks of the torrent
+		var batch []wire.Message
+		for k := range number(f[1]) {
+			n := s.info.NumBlocks(0)
+			batch = append(batch, request(k/n, k%n))
+		}
+		s.step(event{kind: evMessages, peer: id, batch: batch})
 	case "serves": // answers the first so many requests, or all
 		n := s.c.byID[id].down.asked.len()
 		if len(f) > 1 {

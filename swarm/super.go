@@ -6,7 +6,6 @@ import (
 
 	"shoal/metainfo"
 	"shoal/peer/wire"
-	"shoal/piece"
 	"shoal/status"
 )
 
@@ -19,7 +18,9 @@ const (
 	superCopy   = 20 * time.Second // with more upload than a copy in this time it is no bottleneck
 	pressedFrom = 0.7              // share of time with a backlog that makes a bottleneck, and
 	pressedTo   = 0.3              // below which it is none any more
-	mostUnseen  = 3                // pieces of a peer that nobody else has yet, before it waits for more
+	leastShown  = 3                // pieces that a peer may fetch at a time
+	mostShown   = 64
+	mostUnseen  = 3 // pieces of a peer that nobody else has yet, before it waits for more
 )
 
 // SuperSeed says when a seed shows peers only the pieces that it wants them to fetch (BEP 16).
@@ -40,14 +41,19 @@ type super struct {
 	over   bool              // for good: a seed was met, or one copy is out
 	out    metainfo.Bitfield // pieces that some peer has had
 	shown  []uint16          // how many masks show each piece
-	load   float64           // share of time in which upload had a backlog
+	load   float64           // share of time in which upload had a backlog, over about 8 s
 	lonely time.Duration     // since when less than superPeers are interested
+
+	busy time.Duration // time with a backlog since the last tick, up to at; counted while on
+	at   time.Duration
+	full bool // there was a backlog at that moment
 }
 
 // mask is what a peer is shown of our pieces.
 type mask struct {
 	shown metainfo.Bitfield
 	open  []int // those shown that nobody but the peer has, or not even it
+	ahead int   // how many it should have to fetch, beside what its rate asks for
 }
 
 // hasOther reports whether somebody beside one peer that has piece i has it too.
@@ -69,9 +75,10 @@ func (c *core) maybeMask(p *peer) {
 	if s.shown == nil {
 		s.shown = make([]uint16, n)
 	}
-	p.mask = &mask{shown: metainfo.NewBitfield(n)}
+	p.mask = &mask{shown: metainfo.NewBitfield(n), ahead: leastShown}
 	if !s.on {
 		s.on, s.lonely = true, c.now
+		s.busy, s.at, s.full = 0, c.now, true
 	}
 }
 
@@ -96,32 +103,75 @@ func (c *core) superHave(p *peer, i int) {
 	}
 }
 
-// superTick measures the backlog, and ends super-seeding when its conditions hold no longer.
+// superBits notes all pieces that a peer opened with, at once: one by one they would cost pieces times peers.
+func (c *core) superBits(p *peer) {
+	s := &c.super
+	if s.over || s.out.Len() == 0 || p.has.Count() == 0 {
+		return
+	}
+	for i := range s.out.Len() {
+		if p.has.Has(i) {
+			s.out.Set(i)
+		}
+	}
+	if p.has.All() || s.out.All() {
+		s.over = true
+		c.unmaskAll()
+	}
+	for _, q := range c.peers {
+		if q.mask != nil {
+			c.touch(q)
+		}
+	}
+}
+
+// backlog reports whether p waits for what it asked of us.
+func (p *peer) backlog() bool { return p.up.queue.out() > 0 || p.up.queue.waiting() > 0 }
+
+// superClock counts, once a turn, the time in which upload has something to do.
+func (c *core) superClock() {
+	s := &c.super
+	if !s.on {
+		return
+	}
+	if s.full {
+		s.busy += c.now - s.at
+	}
+	s.at, s.full = c.now, slices.ContainsFunc(c.peers, (*peer).backlog)
+	for i := 0; i < len(c.peers) && !s.full; i++ { // rather a piece too many than upload that nobody uses
+		c.reveal(c.peers[i])
+	}
+}
+
+// superTick judges the backlog, and ends super-seeding when its conditions hold no longer. A peer that waits to be shown a piece
+// is no backlog: if it comes to that often, upload is not what is short.
 func (c *core) superTick() {
 	s := &c.super
 	if s.over || c.phase != status.Seeding {
 		return
 	}
-	served, waiting, interested := 0, 0, 0
+	served, waiting := 0, 0
 	for _, p := range c.peers {
-		if p.up.interested {
-			interested++
-		}
-		if p.up.unchoked && p.up.interested {
+		if p.up.interested && p.up.unchoked {
 			served++
-			if p.up.out > 0 || p.up.waiting() > 0 {
+			if p.backlog() {
 				waiting++
 			}
 		}
 	}
-	// A masked peer that waits for a piece to be shown is no sign that upload has room.
-	if idle := waiting == 0; served > 0 && !(idle && s.on) {
-		s.load += (float64(waiting)/float64(served) - s.load) / 8
+	c.superClock()
+	load := float64(waiting) / float64(max(served, 1))
+	if s.on {
+		load = s.busy.Seconds() / tickEvery.Seconds()
+		s.busy = 0
+	}
+	if served > 0 {
+		s.load += (min(load, 1) - s.load) / 8
 	}
 	if !s.on {
 		return
 	}
-	if interested >= superPeers {
+	if c.interested() >= superPeers {
 		s.lonely = c.now
 	}
 	if c.now-s.lonely > superGrace || !c.pressed(pressedTo) {
@@ -133,14 +183,11 @@ func (c *core) superTick() {
 			continue
 		}
 		c.touch(p)
-		if waiting == 0 { // rather a piece too many than a second without upload
-			c.show(p, 1)
-		}
 	}
 }
 
-// reveal shows a masked peer more pieces when it runs out of them: as many as it fetches in a second, unless it keeps what it got
-// to itself.
+// reveal shows a masked peer more pieces when it runs out of them: some more than it fetches in a second. One that keeps
+// what it got to itself waits, if there are others that use our upload meanwhile.
 func (c *core) reveal(p *peer) {
 	if p.mask == nil || p.told == toldNothing && c.now-p.since < time.Second {
 		return
@@ -152,10 +199,24 @@ func (c *core) reveal(p *peer) {
 			lacks++
 		}
 	}
-	want := 2 + int(p.up.meter.quick/float64(c.info.PieceLength()))
-	if unseen := len(m.open) - lacks; unseen < mostUnseen {
-		c.show(p, want-lacks)
+	unseen := len(m.open) - lacks
+	switch busy := slices.ContainsFunc(c.peers, (*peer).backlog); {
+	case busy && unseen >= mostUnseen && c.interested() >= superPeers:
+		return
+	case !busy && lacks < m.ahead && unseen > 0: // it could have had more
+		m.ahead = min(m.ahead+1, mostShown)
 	}
+	c.show(p, m.ahead+int(p.up.meter.quick/float64(c.info.PieceLength()))-lacks)
+}
+
+// interested returns how many peers want something of us.
+func (c *core) interested() (n int) {
+	for _, p := range c.peers {
+		if p.up.interested {
+			n++
+		}
+	}
+	return n
 }
 
 // show tells a masked peer of n more pieces: those that the fewest have or were shown.
@@ -164,11 +225,8 @@ func (c *core) show(p *peer, n int) {
 	for ; n > 0; n-- {
 		best, least := -1, 0
 		for k, i := 0, c.rnd.IntN(pieces); k < pieces; k++ {
-			if !p.has.Has(i) && !p.mask.shown.Has(i) && c.have().Has(i) {
-				if a := c.m.Availability(i) + int(c.super.shown[i]); best < 0 || a < least {
-					best, least = i, a
-				}
-				if least == 0 && best >= 0 {
+			if a := c.m.Availability(i) + int(c.super.shown[i]); (best < 0 || a < least) && !p.has.Has(i) && !p.mask.shown.Has(i) && c.have().Has(i) {
+				if best, least = i, a; a == 0 {
 					break
 				}
 			}
@@ -218,47 +276,3 @@ func (c *core) unmaskAll() {
 		c.tellUploadOnly(p)
 	}
 }
-
-// credits are who passes on what a seed gives him. owner is, for each piece that nobody else had when we first sent
-// of it, to whom that was; nobody when that says nothing.
-type credits struct {
-	owner []piece.PeerID // zero: not sent yet; nil until there is a first
-}
-
-const nobody = ^piece.PeerID(0)
-
-// lend notes that a block of piece i goes to p.
-func (c *core) lend(p *peer, i int) {
-	if c.phase == status.Leeching {
-		return
-	}
-	o := &c.choke.credits.owner
-	if *o == nil {
-		*o = make([]piece.PeerID, c.info.NumPieces())
-	}
-	switch {
-	case (*o)[i] == 0 && c.m.Availability(i) == 0:
-		(*o)[i] = p.id
-	case (*o)[i] != p.id:
-		(*o)[i] = nobody
-	}
-}
-
-// repay notes that p has got piece i: a gift of ours, or one of the peer that had it alone.
-func (c *core) repay(p *peer, i int) {
-	o := c.choke.credits.owner
-	if o == nil || o[i] == 0 || o[i] == nobody {
-		return
-	}
-	if o[i] == p.id {
-		p.up.given++
-		return
-	}
-	if q := c.byID[o[i]]; q != nil && q.has.Has(i) {
-		q.up.spread++
-	}
-	o[i] = nobody
-}
-
-// hoards reports whether the peer has kept most of what only we could give it to itself.
-func (p *peer) hoards() bool { return p.up.given >= 3 && p.up.spread*3 < p.up.given }

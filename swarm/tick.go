@@ -13,6 +13,7 @@ func (c *core) onTick() {
 		c.watch(p)
 		p.up.meter.tick(c.now)
 		p.up.churn = 0
+		c.payHaves(p)
 	}
 	c.superTick()
 	if c.now >= c.choke.next {

@@ -1,7 +1,6 @@
 package swarm
 
 import (
-	"slices"
 	"time"
 
 	"shoal/metainfo"
@@ -10,8 +9,8 @@ import (
 
 // Numbers of the upload side.
 const (
-	ownReqq = 500 // requests that we say we queue (BEP 10)
-	// maxQueue is what we really queue of one peer; some ask more than they were told. Beyond it requests are rejected.
+	// maxQueue is how many requests of one peer we queue; beyond it they are rejected. It is what we announce (BEP 10): with
+	// a smaller number some clients never have enough out to fill a fast line.
 	maxQueue = 2000
 	// maxChurn is how many queue entries a second are looked at for the cancels of one peer, half a millisecond's
 	// work. Further ones are not heeded: the block is sent, as if the cancel had come too late.
@@ -29,11 +28,11 @@ const (
 type upload struct {
 	unchoked   bool // we told it so
 	interested bool // it told us so
-	queue      []metainfo.Block
-	head       int           // queue[head:] are accepted and not yet with the writer
-	out        int           // blocks with the writer
+	shirked    bool // it lost a slot because it asked for nothing, and has not asked since
+	queue      serveQueue
 	refused    int           // in a row
 	since      time.Duration // when it was unchoked or choked last
+	busy       time.Duration // when it asked or was served last
 	sent       int64         // payload since then
 	meter      meter
 	total      int64
@@ -43,23 +42,13 @@ type upload struct {
 	given, spread int
 }
 
-func (u *upload) waiting() int { return len(u.queue) - u.head }
-
-func (u *upload) push(b metainfo.Block) {
-	if u.head > 0 && len(u.queue) == cap(u.queue) {
-		u.queue = u.queue[:copy(u.queue, u.queue[u.head:])]
-		u.head = 0
-	}
-	u.queue = append(u.queue, b)
-}
-
 // window is how many blocks may be with the writer.
 func (u *upload) window() int {
 	return min(max(int(u.meter.quick/2/metainfo.BlockSize), leastWindow), mostWindow)
 }
 
 // ready reports whether the next block may go to the writer, as far as the peer is concerned.
-func (u *upload) ready() bool { return u.head < len(u.queue) && u.out < u.window() }
+func (u *upload) ready() bool { return u.queue.waiting() > 0 && u.queue.out() < u.window() }
 
 func (c *core) onRequest(p *peer, m *wire.Message) error {
 	u := &p.up
@@ -67,7 +56,11 @@ func (c *core) onRequest(p *peer, m *wire.Message) error {
 	if err != nil {
 		return protocolError("request of %v", err)
 	}
-	if !c.have().Has(b.Piece) || u.waiting() >= maxQueue || !u.unchoked && !u.spend(b.Piece) {
+	if u.queue.has(b) { // one read and one answer for all
+		return nil
+	}
+	u.busy = c.now
+	if !c.have().Has(b.Piece) || u.queue.waiting() >= maxQueue || !u.unchoked && !u.spend(b.Piece) {
 		// After a choke some requests are under way still; a flood of them is no mistake any more.
 		if u.refused++; u.refused > maxRefused {
 			return protocolError("more than %d requests that cannot be served", maxRefused)
@@ -75,8 +68,8 @@ func (c *core) onRequest(p *peer, m *wire.Message) error {
 		c.reject(p, b)
 		return nil
 	}
-	u.refused = 0
-	u.push(b)
+	u.refused, u.shirked = 0, false
+	u.queue.push(b)
 	c.touch(p)
 	return nil
 }
@@ -94,18 +87,13 @@ func (c *core) onCancel(p *peer, m *wire.Message) error {
 	if err != nil {
 		return protocolError("cancel of %v", err)
 	}
-	if u.churn >= maxChurn {
+	if u.churn >= maxChurn || !u.queue.has(b) {
 		return nil
 	}
-	i := slices.Index(u.queue[u.head:], b)
-	if u.churn += 1 + u.out + i; i < 0 {
-		u.churn += u.waiting()
-	}
-	if i >= 0 {
-		u.churn += u.waiting() - i // moved
-		u.queue = slices.Delete(u.queue, u.head+i, u.head+i+1)
+	u.churn += 1 + u.queue.waiting() + u.queue.out() // looked at or moved
+	if u.queue.remove(u.queue.find(b)) {
 		c.reject(p, b)
-	} else if u.out > 0 {
+	} else {
 		c.act(action{kind: acCancelUpload, peer: p.id, block: b})
 	}
 	return nil
@@ -119,7 +107,8 @@ func (c *core) onUploaded(e *event) {
 		return
 	}
 	u := &p.up
-	u.out = max(0, u.out-e.n)
+	u.queue.sent(e.n)
+	u.busy = c.now
 	u.total += int64(e.bytes)
 	u.sent += int64(e.bytes)
 	u.meter.add(e.bytes)
@@ -134,7 +123,7 @@ func (c *core) onUploadCancelled(e *event) {
 	if p == nil {
 		return
 	}
-	p.up.out = max(0, p.up.out-1)
+	p.up.queue.back(e.block)
 	c.reject(p, e.block)
 	c.touch(p)
 }
@@ -149,16 +138,13 @@ func (c *core) feed(p *peer) {
 
 func (c *core) feedOne(p *peer) int64 {
 	u := &p.up
-	b := u.queue[u.head]
-	u.head++
-	if u.head == len(u.queue) {
-		u.queue, u.head = u.queue[:0], 0
-	}
+	b := u.queue.next()
 	if !c.have().Has(b.Piece) { // lost since it was asked for
+		u.queue.remove(u.queue.out())
 		c.reject(p, b)
 		return 0
 	}
-	u.out++
+	u.queue.hand()
 	c.lend(p, b.Piece)
 	c.act(action{kind: acUpload, peer: p.id, block: b})
 	return int64(b.Length)
@@ -173,7 +159,7 @@ func (c *core) dealUp() {
 			idle++
 			continue
 		}
-		if b := p.up.queue[p.up.head]; int64(b.Length) > c.lim.up {
+		if b := p.up.queue.next(); int64(b.Length) > c.lim.up {
 			c.lim.turn-- // it is first next time
 			return
 		}
@@ -182,22 +168,33 @@ func (c *core) dealUp() {
 	}
 }
 
-// setChoke chokes or unchokes p. What lies with the writer is sent all the same, the rest is rejected.
+// setChoke chokes or unchokes p. What it asked for is rejected, or taken back from the writer as far as it still has it, but for
+// what it may have while choked.
 func (c *core) setChoke(p *peer, choke bool) {
 	u := &p.up
 	if u.unchoked == !choke {
 		return
 	}
+	u.shirked = u.shirked || choke && p.idle(c.now)
 	u.unchoked, u.since, u.sent = !choke, c.now, 0
+	c.changed()
 	if !choke {
+		c.payHaves(p)
 		c.send(p, wire.Message{Kind: wire.Unchoke})
 		return
 	}
 	c.send(p, wire.Message{Kind: wire.Choke})
-	for _, b := range u.queue[u.head:] {
-		c.reject(p, b)
-	}
-	u.queue, u.head = u.queue[:0], 0
+	u.queue.choke(
+		func(b metainfo.Block) bool { return u.spend(b.Piece) },
+		func(b metainfo.Block) { c.reject(p, b) },
+		func(b metainfo.Block) { c.act(action{kind: acCancelUpload, peer: p.id, block: b}) },
+	)
+}
+
+// idle reports whether p has a slot and has asked for nothing over a whole round.
+func (p *peer) idle(now time.Duration) bool {
+	u := &p.up
+	return u.unchoked && p.mask == nil && !p.backlog() && now-max(u.busy, u.since) >= chokeRound
 }
 
 func (c *core) onInterest(p *peer, interested bool) {

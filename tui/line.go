@@ -46,11 +46,16 @@ func column(ts []status.Torrent) int {
 func line(t *status.Torrent, width, column int, st Style) string {
 	name := text.Clean(t.Name, column)
 	switch {
-	case t.Phase == status.Leeching, t.Phase == status.Partial, t.Phase == status.Checking, t.Phase == status.Seeding && st.Ends:
+	case t.Phase == status.Leeching, t.Phase == status.Partial, t.Phase == status.Checking, st.Ends && atRest(t):
 		return strings.TrimRight(transferLine(t, name, width, column, st), " ")
 	}
 	name = pad(text.Truncate(name, max(minName, width-10)), min(column, max(minName, width-10)))
 	return text.Truncate(name+"  "+join(words(t, st), width-text.Width(name)-2), width)
+}
+
+// atRest reports whether everything that is wanted is there, for whoever does not care what is sent.
+func atRest(t *status.Torrent) bool {
+	return t.Phase == status.Seeding || t.Phase == status.Partial || t.Phase == status.Paused && t.Have == t.Wanted
 }
 
 // words is what there is to say about a torrent that has no share.
@@ -92,7 +97,7 @@ func fields(t *status.Torrent, st Style) []part {
 	if t.Phase == status.Checking {
 		return []part{{"checking", 0}, {text.Size(t.Size), 1}}
 	}
-	if t.Phase == status.Seeding {
+	if st.Ends && atRest(t) {
 		return []part{{pad(text.Size(t.Wanted), 10), 1}, {"done", 0}}
 	}
 	eta := text.Duration(t.ETA)

@@ -82,28 +82,27 @@ func (p *Plain) step(now time.Time, t *status.Torrent) (string, bool) {
 		return "", false
 	}
 	p.said[t.ID] = next
-	return p.line(t), true
+	return Words(t, p.ends), true
 }
 
-// line says everything about t in words.
-func (p *Plain) line(t *status.Torrent) string {
+// Words says everything about t in one clean line; with ends a torrent that has everything that is wanted is
+// done, and not a seed.
+func Words(t *status.Torrent, ends bool) string {
 	words := []string{t.Phase.String()}
-	switch t.Phase {
-	case status.Failed:
+	switch {
+	case ends && atRest(t):
+		words = []string{"done", text.Size(t.Wanted)}
+	case t.Phase == status.Failed:
 		words = append(words, text.Clean(t.Err, 0))
-	case status.Checking:
+	case t.Phase == status.Checking:
 		words = append(words, fmt.Sprintf("%d%% of %s", int(Share(t)*100), text.Size(t.Size)))
-	case status.Leeching, status.Partial:
+	case t.Phase == status.Leeching, t.Phase == status.Partial:
 		words = append(words, fmt.Sprintf("%d%% of %s", int(Share(t)*100), text.Size(t.Wanted)),
 			text.Rate(t.Down)+" down", text.Rate(t.Up)+" up", peers(t.Peers))
 		if t.ETA >= 0 {
 			words = append(words, text.Duration(t.ETA)+" left")
 		}
-	case status.Seeding:
-		if p.ends {
-			words = []string{"done", text.Size(t.Wanted)}
-			break
-		}
+	case t.Phase == status.Seeding:
 		words = append(words, text.Rate(t.Up)+" up", peers(t.Peers), text.Size(t.UpTotal)+" sent", "ratio "+ratio(t))
 	}
 	return text.Clean(t.Name, plainName) + ": " + strings.Join(words, ", ")

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf16"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -40,9 +41,10 @@ type console struct {
 	logFile   string
 	logFormat string
 
-	mu    sync.Mutex
-	live  *tui.Live // draws on stderr now
-	later []byte    // results that wait for its end
+	mu     sync.Mutex
+	live   *tui.Live // draws on stderr now
+	later  []byte    // results that wait for its end
+	howFar func()    // tells how far the command is; nil: there is nothing to tell
 }
 
 func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
@@ -116,7 +118,23 @@ func (c *console) eventTo(w io.Writer, v any) {
 	if err != nil {
 		b = fmt.Appendf(nil, `{"v":1,"type":"error","code":1,"message":%q}`, err.Error())
 	}
-	c.line(w, string(b))
+	c.line(w, escaped(b))
+}
+
+// escaped writes the characters of a JSON text that could steer a terminal as \u sequences, which mean
+// the same to every program.
+func escaped(b []byte) string {
+	var out strings.Builder
+	for _, r := range string(b) {
+		if r < 0x7f || text.Clean(string(r), 0) == string(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, u := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, u)
+		}
+	}
+	return out.String()
 }
 
 // line writes one line to where it belongs. While progress is drawn, lines on standard error go
@@ -141,6 +159,23 @@ func (c *console) drawing(l *tui.Live) {
 	if c.live = l; l == nil {
 		_, _ = c.stdout.Write(c.later)
 		c.later = nil
+	}
+}
+
+// answer sets what tells how far the command is.
+func (c *console) answer(tell func()) {
+	c.mu.Lock()
+	c.howFar = tell
+	c.mu.Unlock()
+}
+
+// asked tells how far the command is.
+func (c *console) asked() {
+	c.mu.Lock()
+	tell := c.howFar
+	c.mu.Unlock()
+	if tell != nil {
+		tell()
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +22,9 @@ type createOptions struct {
 	output     string
 	trackers   []string
 	webSeeds   []string
-	pieceSize  size
+	pieceSize  pieceSize
+	exclude    []string
+	jobs       int
 	private    bool
 	comment    string
 	source     string
@@ -39,27 +43,33 @@ func newCreate(con *console) *cobra.Command {
 always give the same bytes: no date is written unless --date asks for it.
 
 Standard output has the file's name, the info hash and the magnet link; with
---output - it has the .torrent file itself.`,
+--output - it has the .torrent file itself.
+
+` + globHelp,
 		Example: `  shoal create album
   shoal create album --tracker http://tracker.example/announce -o /tmp/album.torrent
   shoal create disk.img --piece-size 4MiB --private --tracker https://tracker.example/announce
+  shoal create album --exclude '*.tmp' --exclude 'covers/large'
+  shoal create album --tracker 'http://a.example/announce http://b.example/announce'     one tier of two
   shoal create disk.img -o - | shoal inspect -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return create(cmd, con, &o, args[0]) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, - for standard output (default NAME.torrent in this folder)")
-	f.StringSliceVar(&o.trackers, "tracker", nil, "announce to this tracker `URL`; repeatable, tried in this order")
+	f.StringSliceVar(&o.trackers, "tracker", nil, "announce to this tracker `URL`; repeatable, tried in this order; URLs with blanks between them share a tier")
 	f.StringSliceVar(&o.webSeeds, "webseed", nil, "the content is also at this `URL` (BEP 19); repeatable")
-	f.Var(&o.pieceSize, "piece-size", "length of a piece, a power of two from 16KiB to 128MiB (default by total size)")
+	f.Var(&o.pieceSize, "piece-size", "length of a piece, a power of two from 16KiB to 128MiB, or auto: by total size")
 	f.BoolVar(&o.private, "private", false, "peers come from the trackers only (BEP 27)")
 	f.StringVar(&o.comment, "comment", "", "a `TEXT` for people")
 	f.StringVar(&o.source, "source", "", "a `TEXT` that gives the same content another info hash")
 	f.StringVar(&o.name, "name", "", "`NAME` of the torrent (default the name of PATH)")
 	f.StringVar(&o.date, "date", "", "`DATE` of creation: now, seconds since 1970, or like 2006-01-02T15:04:05Z; none by default")
+	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out what matches `GLOB`; repeatable")
+	f.IntVar(&o.jobs, "jobs", 0, "hash on `N` cores; 0 is all of them")
 	f.BoolVar(&o.v1, "v1", false, "make a v1 torrent (BEP 3), the default")
-	f.BoolVar(&o.v2, "v2", false, "make a v2 torrent (BEP 52)")
-	f.BoolVar(&o.hy, "hybrid", false, "make a torrent that is both")
+	f.BoolVar(&o.v2, "v2", false, "make a v2 torrent (BEP 52): not yet supported")
+	f.BoolVar(&o.hy, "hybrid", false, "make a torrent that is both: not yet supported")
 	f.BoolVar(&o.overwrite, "overwrite", false, "write over an existing FILE")
 	cmd.MarkFlagsMutuallyExclusive("v1", "v2", "hybrid")
 	return cmd
@@ -77,20 +87,29 @@ type createdEvent struct {
 
 func create(cmd *cobra.Command, con *console, o *createOptions, path string) error {
 	if o.v2 || o.hy {
-		return withCode(exitUsage, errors.New("v2 and hybrid torrents cannot be made yet: leave --v2 and --hybrid out for a v1 torrent"))
+		return withCode(exitUsage, errors.New("making v2 and hybrid torrents is not yet supported: leave --v2 and --hybrid out for a v1 torrent"))
 	}
 	date, err := parseDate(o.date)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	if o.pieceSize != 0 && (o.pieceSize < metainfo.BlockSize || o.pieceSize > metainfo.MaxPieceLength || o.pieceSize&(o.pieceSize-1) != 0) {
-		return withCode(exitUsage, fmt.Errorf("--piece-size %d: write a power of two from 16KiB to 128MiB", o.pieceSize))
+	if err := checkGlobs("--exclude", o.exclude); err != nil {
+		return err
+	}
+	if o.jobs < 0 {
+		return withCode(exitUsage, errors.New("--jobs may not be negative"))
+	}
+	if o.jobs > 0 { // the hashing takes as many cores as there are for Go
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.jobs))
 	}
 	opt := metainfo.BuildOptions{Name: o.name, PieceLength: int64(o.pieceSize), Private: o.private, Trackers: tiers(o.trackers),
 		WebSeeds: o.webSeeds, Comment: o.comment, Source: o.source, Date: date}
-	t, err := makeTorrent(cmd.Context(), con, path, opt)
+	t, err := makeTorrent(cmd.Context(), con, path, opt, o.exclude...)
 	if err != nil {
 		return err
+	}
+	for _, w := range t.Warnings {
+		con.Note("warning: %s", w)
 	}
 	if o.output == "-" {
 		b, err := t.Marshal()
@@ -120,6 +139,11 @@ func writeTorrent(_ *console, file string, t *metainfo.Torrent, overwrite bool) 
 	if err != nil {
 		return err
 	}
+	return writeNew(file, b, overwrite)
+}
+
+// writeNew writes a file that is not there yet, or may be replaced.
+func writeNew(file string, b []byte, overwrite bool) error {
 	flag := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if overwrite {
 		flag = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
@@ -135,13 +159,37 @@ func writeTorrent(_ *console, file string, t *metainfo.Torrent, overwrite bool) 
 	return errors.Join(err, f.Close())
 }
 
-// tiers makes every tracker a tier of its own, so that they are tried in order.
-func tiers(urls []string) [][]string {
+// tiers makes every tracker a tier of its own, so that they are tried in order; those
+// that came in one word, with blanks between them, share one.
+func tiers(words []string) [][]string {
 	var t [][]string
-	for _, u := range urls {
-		t = append(t, []string{u})
+	for _, w := range words {
+		t = append(t, strings.Fields(w))
 	}
 	return t
+}
+
+// pieceSize is a flag: the length of a piece, or 0 for auto.
+type pieceSize int64
+
+func (p *pieceSize) String() string {
+	if *p == 0 {
+		return "auto"
+	}
+	return text.SizeBinary(int64(*p))
+}
+func (p *pieceSize) Type() string { return "SIZE" }
+func (p *pieceSize) Set(s string) error {
+	if s == "auto" {
+		*p = 0
+		return nil
+	}
+	n, err := text.ParseSize(s)
+	if err != nil || n < metainfo.BlockSize || n > metainfo.MaxPieceLength || n&(n-1) != 0 {
+		return errors.New("write auto, or a power of two from 16KiB to 128MiB")
+	}
+	*p = pieceSize(n)
+	return nil
 }
 
 // parseDate reads --date.

@@ -17,6 +17,7 @@ const (
 	exitUsage      = 2
 	exitSome       = 3
 	exitBadTorrent = 5
+	exitStalled    = 6
 	exitUnfinished = 7
 	exitDamaged    = 8
 	exitDiskFull   = 9
@@ -27,8 +28,8 @@ const (
 )
 
 const exitCodesHelp = `Exit codes: 0 done, 1 failure, 2 usage, 3 some of several failed, 5 bad
-torrent or magnet link, 7 unfinished when interrupted, 8 data damaged or
-missing, 9 disk full, 11 torrent in use by another shoal, 13 file exists or
+torrent or magnet link, 6 stalled or too late, 7 unfinished when interrupted,
+8 data damaged or missing, 9 disk full, 11 torrent in use by another shoal, 13 file exists or
 not permitted, 14 given twice, 128+n killed by a second signal n.`
 
 // coded is an error with the exit code it deserves.

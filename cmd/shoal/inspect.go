@@ -1,15 +1,15 @@
 package main
 
 import (
-	"encoding/json"
+	"encoding/hex"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"shoal/internal/text"
+	"shoal/internal/bencode"
 	"shoal/metainfo"
 )
 
@@ -19,7 +19,11 @@ func newInspect(con *console) *cobra.Command {
 		Use:   "inspect FILE|MAGNET",
 		Short: "Show what is inside of a .torrent file or magnet link",
 		Long: `Shows what a .torrent file, a URL of one, or a magnet link says; - reads a
-.torrent file from standard input. Nothing is downloaded and no peer is asked.`,
+.torrent file from standard input. Nothing is downloaded and no peer is asked.
+
+Trackers are shown by tier, files as a tree with the number that get --files
+takes. Foreign text is shown with everything that could steer a terminal made
+visible; --json has it as the torrent has it.`,
 		Example: `  shoal inspect debian.torrent
   shoal inspect --files debian.torrent
   shoal inspect --magnet debian.torrent
@@ -33,11 +37,7 @@ func newInspect(con *console) *cobra.Command {
 			case err != nil:
 				return err
 			case con.json:
-				b, err := json.Marshal(d)
-				if err != nil {
-					return err
-				}
-				con.line(con.stdout, string(b))
+				con.Event(d)
 			case onlyMagnet:
 				con.Result("%s", d.Magnet)
 			case onlyFiles:
@@ -65,10 +65,12 @@ type description struct {
 	PieceLength  int64             `json:"piece_length,omitempty"`
 	Pieces       int               `json:"pieces,omitempty"`
 	Private      bool              `json:"private"`
+	Source       string            `json:"source,omitempty"`
 	Trackers     [][]string        `json:"trackers"`
 	WebSeeds     []string          `json:"webseeds"`
 	Nodes        []string          `json:"nodes"`
 	Peers        []string          `json:"peers,omitempty"`
+	Select       string            `json:"select,omitempty"` // of a magnet link, as get --files takes it
 	Comment      string            `json:"comment,omitempty"`
 	CreatedBy    string            `json:"created_by,omitempty"`
 	Created      *time.Time        `json:"created,omitempty"`
@@ -86,6 +88,7 @@ type fileDescription struct {
 	Executable bool     `json:"executable,omitempty"`
 	Hidden     bool     `json:"hidden,omitempty"`
 	Symlink    bool     `json:"symlink,omitempty"`
+	Root       string   `json:"root,omitempty"` // of its Merkle tree (BEP 52)
 }
 
 func describe(cmd *cobra.Command, con *console, source string) (*description, error) {
@@ -121,6 +124,14 @@ func ofMagnet(m metainfo.Magnet) *description {
 	d.Trackers = append(d.Trackers, tiers(m.Trackers)...)
 	d.WebSeeds = append(d.WebSeeds, m.WebSeeds...)
 	d.Warnings = append(d.Warnings, m.Warnings...)
+	var chosen []string
+	for _, r := range m.Select {
+		chosen = append(chosen, strconv.Itoa(r.First+1))
+		if r.Last > r.First {
+			chosen[len(chosen)-1] += fmt.Sprintf("-%d", r.Last+1)
+		}
+	}
+	d.Select = strings.Join(chosen, ",")
 	return d
 }
 
@@ -141,80 +152,47 @@ func ofTorrent(t *metainfo.Torrent) *description {
 		d.Downloadable = false
 		d.Warnings = append(d.Warnings, err.Error())
 	}
+	d.Source = in.Source()
+	roots := rootsOf(t.InfoBytes)
 	for _, f := range in.Files() {
 		fd := fileDescription{Path: f.Path, Length: f.Length, Pad: f.Pad, Executable: f.Executable, Hidden: f.Hidden, Symlink: f.Symlink}
 		if raw := strings.Join(f.Raw, "/"); raw != f.Path && raw != strings.TrimPrefix(f.Path, in.Name()+"/") {
 			fd.Raw = f.Raw
+		}
+		if len(roots) > 0 && !f.Pad {
+			fd.Root, roots = roots[0], roots[1:]
 		}
 		d.Files = append(d.Files, fd)
 	}
 	return d
 }
 
-// print writes the description for a person.
-func (d *description) print(w io.Writer) {
-	row := func(what, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%-10s %s\n", what, text.Clean(value, 0))
+// rootsOf lists the Merkle roots in the file tree of a checked info dictionary (BEP 52), one a
+// file, in order; "" for an empty file, nothing for a v1 torrent.
+func rootsOf(info []byte) []string {
+	var roots []string
+	for key, tree := range bencode.Dict(info) {
+		if key == "file tree" {
+			roots = appendRoots(nil, tree)
 		}
 	}
-	row("name", d.Name)
-	row("hash", d.HashV1)
-	row("hash v2", d.HashV2)
-	if d.Size > 0 || d.Type == "torrent" {
-		row("size", fmt.Sprintf("%s (%d bytes)", text.Size(d.Size), d.Size))
-	}
-	if d.PieceLength > 0 {
-		row("pieces", fmt.Sprintf("%d of %s", d.Pieces, text.SizeBinary(d.PieceLength)))
-	}
-	if d.Private {
-		row("private", "yes: peers come from the trackers only")
-	}
-	for i, tier := range d.Trackers {
-		row(numbered("tracker", i, len(d.Trackers)), strings.Join(tier, " "))
-	}
-	for _, u := range d.WebSeeds {
-		row("web seed", u)
-	}
-	for _, n := range d.Nodes {
-		row("node", n)
-	}
-	for _, p := range d.Peers {
-		row("peer", p)
-	}
-	row("comment", d.Comment)
-	row("made by", d.CreatedBy)
-	if d.Created != nil {
-		row("made at", d.Created.Format(time.RFC3339))
-	}
-	row("magnet", d.Magnet)
-	for _, s := range d.Warnings {
-		row("warning", s)
-	}
-	if len(d.Files) > 0 {
-		fmt.Fprintf(w, "files      %d\n", len(d.Files))
-		d.printFiles(w)
-	}
+	return roots
 }
 
-// printFiles writes number, size and name of every file; pad files are no files of anybody.
-func (d *description) printFiles(w io.Writer) {
-	for i, f := range d.Files {
-		if f.Pad {
+// appendRoots walks one folder of the tree, whose depth was bounded when it was read.
+func appendRoots(roots []string, folder []byte) []string {
+	for name, entry := range bencode.Dict(folder) {
+		if name != "" {
+			roots = appendRoots(roots, entry)
 			continue
 		}
-		kind := ""
-		if f.Symlink {
-			kind = "  (symbolic link, not made)"
+		root := ""
+		for key, val := range bencode.Dict(entry) {
+			if b, ok := bencode.String(val); ok && key == "pieces root" {
+				root = hex.EncodeToString(b)
+			}
 		}
-		fmt.Fprintf(w, "%6d  %8s  %s%s\n", i+1, text.Size(f.Length), text.Clean(f.Path, 0), kind)
+		roots = append(roots, root)
 	}
-}
-
-// numbered names the tiers only where there is more than one.
-func numbered(what string, i, n int) string {
-	if n == 1 {
-		return what
-	}
-	return fmt.Sprintf("%s %d", what, i+1)
+	return roots
 }

@@ -36,7 +36,7 @@ func TestInterop(t *testing.T) {
 		return
 	}
 	w := newInteropWorld(t)
-	for _, make := range []func(*interopWorld, netip.AddrPort) *foreign{libtorrent, transmission, aria2} {
+	for _, make := range []func(*interopWorld, netip.AddrPort) *foreign{libtorrent, transmission, aria2, qbittorrent} {
 		// Both directions, both sides dialling, both shapes of torrent.
 		for _, c := range []interopCase{
 			{get: true, weDial: true, torrent: w.single},
@@ -52,6 +52,7 @@ func TestInterop(t *testing.T) {
 	w.run(t, interopCase{client: libtorrent, get: false, weDial: false, torrent: w.single6, v6: true})
 	w.run(t, interopCase{client: libtorrent, get: true, weDial: true, torrent: w.mktorrent})
 	w.run(t, interopCase{client: transmission, get: false, weDial: false, torrent: w.mktorrent})
+	t.Run("trackers", w.testTrackers)
 	t.Run("interrupted and resumed", w.testResume)
 	t.Run("torrents of others", w.testReadTheirs)
 	t.Run("our torrents", w.testTheyReadOurs)
@@ -88,7 +89,7 @@ func missing() string {
 	if os.Geteuid() != 0 {
 		lack = append(lack, "root is needed for a network namespace")
 	}
-	for _, program := range []string{"unshare", "ip", "transmission-daemon", "transmission-show", "aria2c", "mktorrent"} {
+	for _, program := range []string{"unshare", "ip", "transmission-daemon", "transmission-show", "aria2c", "mktorrent", "opentracker", "qbittorrent-nox"} {
 		if _, err := exec.LookPath(program); err != nil {
 			lack = append(lack, program+" is not installed")
 		}
@@ -115,6 +116,7 @@ type interopWorld struct {
 	tracker                            *stageTracker
 	single, folder, single6, mktorrent content
 	port                               uint16 // the last one given out
+	opentracked                        opentracked
 }
 
 // interopCase is one transfer between shoal and another client.

@@ -16,6 +16,8 @@ type netFlags struct {
 	listen      string
 	peers       []string
 	down, up    rate
+	downEach    rate // for each torrent
+	upEach      rate
 	slots       int
 	maxPeers    int
 	encryption  string
@@ -63,6 +65,8 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	f.StringSliceVar(&n.peers, "peer", nil, "connect to this peer, `HOST:PORT`; repeatable")
 	f.Var(&n.down, "limit-down", "receive at most RATE, like 2MB or 2048KiB a second")
 	f.Var(&n.up, "limit-up", "send at most RATE")
+	f.Var(&n.downEach, "limit-down-each", "receive at most RATE for each torrent")
+	f.Var(&n.upEach, "limit-up-each", "send at most RATE for each torrent")
 	f.IntVar(&n.slots, "upload-slots", 0, "upload to `N` peers at once; 0 chooses by rate")
 	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100")
 	f.StringVar(&n.encryption, "encryption", "prefer", "prefer, require or off")
@@ -114,9 +118,26 @@ func (n *netFlags) check(cmd *cobra.Command, con *console) error {
 
 // config is the session's configuration as the flags want it.
 func (n *netFlags) config() session.Config {
-	return session.Config{
+	cfg := session.Config{
 		Listen: n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
 		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"],
 		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
 	}
+	fit(&cfg, handleLimit())
+	return cfg
+}
+
+// spareHandles is what a session has open beside payload and peers: terminal, log, listeners,
+// state, locks, trackers, and the folders on the way to a file.
+const spareHandles = 24
+
+// fit shrinks what a session keeps open to what this process may have open.
+func fit(cfg *session.Config, handles int) {
+	room := max(handles-spareHandles, 12)
+	if handles == 0 || room >= 128+30+500 {
+		return // the defaults of the session
+	}
+	cfg.OpenFiles = min(room/4, 128)
+	cfg.Limits.HalfOpen = min(room/6, 30)
+	cfg.Limits.Connections = room - cfg.OpenFiles - cfg.Limits.HalfOpen
 }

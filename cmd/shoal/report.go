@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"shoal/internal/text"
@@ -58,6 +59,27 @@ type doneEvent struct {
 // watch shows progress in the way that was asked for; with ends a torrent that has everything is
 // done. finish draws the last state, ends it and may be called twice.
 func watch(con *console, how string, b status.Backend, ends bool) (finish func()) {
+	con.answer(func() { con.tell(b, ends) })
+	draw := progress(con, how, b, ends)
+	return sync.OnceFunc(func() { con.answer(nil); draw() })
+}
+
+// tell says how far every torrent is, because somebody asked.
+func (c *console) tell(b status.Backend, ends bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	ts, _ := b.Torrents(ctx) // an engine on its way out has nothing to say
+	for i := range ts {
+		if c.json {
+			c.Event(progressOf(&ts[i]))
+		} else {
+			c.line(c.stderr, "shoal: "+tui.Words(&ts[i], ends))
+		}
+	}
+}
+
+// progress begins to show progress.
+func progress(con *console, how string, b status.Backend, ends bool) (finish func()) {
 	var run func(context.Context) error
 	switch {
 	case how == "json", how == "auto" && con.json:

@@ -16,6 +16,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, release := interruptible(context.Background(), stderr)
 	defer release()
 	con := newConsole(stdin, stdout, stderr)
+	defer onStatusSignal(con.asked)()
 	root, began := newRoot(con)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -64,7 +65,7 @@ A flag wins over the environment.
 		},
 	}
 	con.register(root.PersistentFlags())
-	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newDemo(con), newCompletion(con), newVersion(con))
+	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDemo(con), newCompletion(con), newMan(con), newVersion(con))
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help [command]", Short: "Help about any command",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -30,9 +30,12 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE COMMAND...           run it and compare the exit code
 //	random FILE SIZE                make a file of random bytes that are always the same
+//	damage FILE OFFSET              change one byte of it
 //	begin NAME PATTERN COMMAND...   start it, wait until a line on standard error matches, set
 //	                                $NAME to the first group of the match
 //	interrupt NAME CODE [SIGNAL]    send it INT, TERM or HUP; it must end with CODE within 5 s
+//	awaits NAME PATTERN             wait until a line on its standard error matches
+//	ask NAME PATTERN                the same, after USR1
 //	crash NAME                      end it with SIGKILL
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -43,7 +46,8 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": scriptExits, "random": scriptRandom, "begin": scriptBegin, "interrupt": scriptInterrupt, "crash": scriptCrash,
+			"exits": scriptExits, "random": scriptRandom, "damage": scriptDamage, "begin": scriptBegin, "interrupt": scriptInterrupt, "crash": scriptCrash,
+			"awaits": scriptAwaits, "ask": scriptAsk,
 		},
 	})
 }
@@ -80,6 +84,18 @@ func scriptRandom(ts *testscript.TestScript, neg bool, args []string) {
 	name := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(filepath.Dir(name), 0o777))
 	ts.Check(fillRandom(name, n))
+}
+
+func scriptDamage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage FILE OFFSET")
+	}
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b[at] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 
 // fillRandom makes a file of n bytes that depend only on its name and size.
@@ -165,6 +181,11 @@ func begun(ts *testscript.TestScript, args []string, n int) *running {
 		ts.Fatalf("nothing was begun as %s", args[0])
 	}
 	return r
+}
+
+func scriptAwaits(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := begun(ts, args, 2).await(regexp.MustCompile(args[1]))
+	ts.Check(err)
 }
 
 func scriptCrash(ts *testscript.TestScript, _ bool, args []string) { begun(ts, args, 1).kill() }

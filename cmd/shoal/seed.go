@@ -28,6 +28,7 @@ type seedOptions struct {
 	trackers []string
 	private  bool
 	save     string
+	noSuper  bool
 }
 
 func newSeed(con *console) *cobra.Command {
@@ -63,6 +64,7 @@ are welcome, a line with "seeding" goes to standard error.`,
 	f.StringSliceVar(&o.trackers, "tracker", nil, "announce a PATH to this tracker `URL`; repeatable")
 	f.BoolVar(&o.private, "private", false, "make a PATH a private torrent (BEP 27)")
 	f.StringVar(&o.save, "save-torrent", "", "write the torrent made of a PATH to `FILE`")
+	f.BoolVar(&o.noSuper, "no-super-seed", false, "as the only seed, do not hold back what others have not passed on yet (BEP 16)")
 	_ = cmd.MarkFlagDirname("data")
 	return cmd
 }
@@ -150,7 +152,8 @@ func (e *engine) serve(ctx context.Context, con *console, j *job, o *seedOptions
 		return withCode(exitDamaged, err)
 	}
 	j.dir = folder.Path()
-	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Seed: true, Trust: trust})
+	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Seed: true, Trust: trust,
+		NoSuperSeed: o.noSuper, Up: int64(o.upEach), Down: int64(o.downEach)})
 	return j.explain(err)
 }
 
@@ -187,8 +190,8 @@ func (j *job) explain(err error) error {
 	return err
 }
 
-// makeTorrent makes a torrent of the file or folder at name.
-func makeTorrent(ctx context.Context, con *console, name string, opt metainfo.BuildOptions) (*metainfo.Torrent, error) {
+// makeTorrent makes a torrent of the file or folder at name, without what the patterns match.
+func makeTorrent(ctx context.Context, con *console, name string, opt metainfo.BuildOptions, exclude ...string) (*metainfo.Torrent, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -198,5 +201,9 @@ func makeTorrent(ctx context.Context, con *console, name string, opt metainfo.Bu
 	}
 	opt.CreatedBy = "shoal"
 	opt.Progress = con.hashing(filepath.Base(abs))
-	return metainfo.Build(ctx, os.DirFS(filepath.Dir(abs)), filepath.Base(abs), opt)
+	var tree fs.FS = os.DirFS(filepath.Dir(abs))
+	if len(exclude) > 0 {
+		tree = without{tree, filepath.Base(abs), exclude}
+	}
+	return metainfo.Build(ctx, tree, filepath.Base(abs), opt)
 }

@@ -21,30 +21,59 @@ import (
 // fetchWithin is how long a .torrent may take to come from a URL.
 const fetchWithin = time.Minute
 
-// maxList bounds the list of sources on standard input, in bytes.
+// maxList bounds a list of sources, in bytes.
 const maxList = 1 << 20
 
-// sources replaces "-" by the lines of standard input; empty lines and those
-// that begin with # are left out.
-func sources(args []string, stdin io.Reader) ([]string, error) {
-	var list []string
+// sources replaces "-" by the lines of standard input and adds those of the input files.
+func sources(args, inputs []string, stdin io.Reader) (list []string, err error) {
 	for _, a := range args {
-		if a != "-" {
+		if a == "-" {
+			list, err = appendLines(list, stdin, "standard input")
+		} else {
 			list = append(list, a)
-			continue
 		}
-		lines := bufio.NewScanner(io.LimitReader(stdin, maxList))
-		for lines.Scan() {
-			if l := strings.TrimSpace(lines.Text()); l != "" && l[0] != '#' {
-				list = append(list, l)
-			}
+		if err != nil {
+			return nil, err
 		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("reading the list of sources from standard input: %w", err)
+	}
+	for _, name := range inputs {
+		if list, err = appendInput(list, name, stdin); err != nil {
+			return nil, err
 		}
 	}
 	if len(list) == 0 {
 		return nil, withCode(exitUsage, errors.New("no source given: name a .torrent file or a URL of one"))
+	}
+	return list, nil
+}
+
+func appendInput(list []string, name string, stdin io.Reader) ([]string, error) {
+	if name == "-" {
+		return appendLines(list, stdin, "standard input")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("list of sources: %w", err)
+	}
+	defer f.Close()
+	return appendLines(list, f, name)
+}
+
+// appendLines adds the lines of r; empty lines and those that begin with # are left out.
+func appendLines(list []string, r io.Reader, name string) ([]string, error) {
+	limited := &io.LimitedReader{R: r, N: maxList + 1}
+	lines := bufio.NewScanner(limited)
+	for lines.Scan() {
+		if l := strings.TrimSpace(lines.Text()); l != "" && l[0] != '#' {
+			list = append(list, l)
+		}
+	}
+	err := lines.Err()
+	if err == nil && limited.N == 0 {
+		err = fmt.Errorf("it is longer than %d bytes", maxList)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of sources from %s: %w", name, err)
 	}
 	return list, nil
 }
@@ -68,7 +97,7 @@ func read(ctx context.Context, source string, n session.Net) (*metainfo.Torrent,
 			return nil, withCode(exitBadTorrent, err)
 		}
 		return nil, withCode(exitBadTorrent, errors.New("magnet links are not yet supported here: use the .torrent file"))
-	case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
+	case isURL(source):
 		return fetch(ctx, source, n)
 	}
 	t, err := readFile(source)
@@ -85,17 +114,22 @@ func isMagnet(s string) bool { return len(s) >= 7 && strings.EqualFold(s[:7], "m
 // readFile reads a .torrent file of this machine.
 func readFile(name string) (*metainfo.Torrent, error) {
 	f, err := os.Open(name)
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, pe.Err // the caller names the source
-	}
 	if err != nil {
-		return nil, err
+		return nil, plainCause(err)
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, withCode(exitBadTorrent, errors.New("this is a folder: name a .torrent file, or make one with `shoal create`"))
 	}
 	return parse(f, metainfo.MaxTorrentFile)
+}
+
+// plainCause leaves the name out of an error of package os: the caller names the source.
+func plainCause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
 }
 
 // parse gives what metainfo refuses the code of a bad torrent.
@@ -139,4 +173,8 @@ func readAny(ctx context.Context, source string, stdin io.Reader) (*metainfo.Tor
 		return nil, err
 	}
 	return parse(bytes.NewReader(b), metainfo.MaxTorrentFile)
+}
+
+func isURL(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }

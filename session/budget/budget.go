@@ -1,5 +1,6 @@
 // Package budget deals what all torrents of a session share: bytes to send
-// and to request, memory for open pieces, dials, connections. It is pure: no
+// and to request, memory for open pieces, dials, connections, upload slots. Local peers are no
+// exception. It is pure: no
 // goroutine, no clock, no lock. The time is passed in, torrents are slices
 // that are walked in order, and equal calls give equal answers. The
 // session owns one of each and calls it under its own lock.
@@ -15,7 +16,7 @@ type Limits struct {
 	Up, Down int64
 	// Memory is the room for open pieces in bytes; 0 means 64 MiB.
 	Memory int64
-	// Slots is how many peers a torrent uploads to at once; 0 chooses by rate.
+	// Slots is how many peers all torrents together upload to at once; 0 chooses by rate.
 	Slots int
 	// Connections is the total of peers; 0 means 500.
 	Connections int

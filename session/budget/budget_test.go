@@ -56,7 +56,7 @@ func TestBytesLeavesNothing(t *testing.T) {
 
 func TestBytesUnlimited(t *testing.T) {
 	b := NewBytes(0)
-	if b.Limited() {
+	if b.Limited(1) {
 		t.Fatal("limit 0 must be unlimited")
 	}
 	got := run(b, Tick, map[Key]int64{7: 1 << 40}, 7)

@@ -1,7 +1,9 @@
 package budget
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -17,109 +19,187 @@ const quantum = 16 << 10
 
 // Bytes deals one direction of the wire to torrents by their demand: everyone
 // gets what it asks for as long as it is at most an equal share, and what they
-// leave goes to the others. The zero limit deals everything that is demanded.
+// leave goes to the others. A torrent may have a limit of its own below the common
+// one. Where neither limits, everything that is demanded is dealt.
 type Bytes struct {
-	lim     *rate.Limiter
+	lim     *rate.Limiter // nil: unlimited
+	own     []ownLimit
 	demands []demand
-	first   int // who is dealt to first; moves on with each deal so that rests even out
 }
 
+type ownLimit struct {
+	key Key
+	lim *rate.Limiter
+}
+
+// demand is what one torrent wants. Who has had least is first in line for what cannot be split
+// evenly, so that in the long run all have the same; time in which a torrent wanted nothing, or
+// its own limit held it back, earns it nothing.
 type demand struct {
 	key    Key
-	bytes  int64
+	bytes  int64 // 0: nothing; kept while had is more than that of others
+	had    int64
+	most   int64 // what its own limit allows in this deal
 	dealt  int64 // in the deal that is going on
 	closed bool  // wants nothing more of this deal
 }
 
 // NewBytes returns a dealer of perSecond bytes; 0 is unlimited.
 func NewBytes(perSecond int64) *Bytes {
-	b := &Bytes{}
-	if perSecond > 0 {
-		perSecond = min(perSecond, math.MaxInt32)
-		// Two ticks and a block of burst: what a late tick missed is caught up, and no more.
-		burst := max(perSecond/int64(time.Second/Tick)*2, 2*quantum)
-		b.lim = rate.NewLimiter(rate.Limit(perSecond), int(burst))
-	}
-	return b
+	return &Bytes{lim: newLimiter(perSecond)}
 }
 
-// Limited reports whether there is a limit at all.
-func (b *Bytes) Limited() bool { return b.lim != nil }
+// newLimiter returns nil for no limit.
+func newLimiter(perSecond int64) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	// Two ticks of burst, and two blocks at least: what a late tick missed is caught up, and no more.
+	burst := min(max(perSecond/int64(time.Second/Tick)*2, 2*quantum), math.MaxInt32)
+	return rate.NewLimiter(rate.Limit(perSecond), int(burst))
+}
+
+// Limit gives a torrent a limit of its own in bytes a second; 0 takes it away.
+func (b *Bytes) Limit(k Key, perSecond int64) {
+	b.own = slices.DeleteFunc(b.own, func(o ownLimit) bool { return o.key == k })
+	if lim := newLimiter(perSecond); lim != nil {
+		b.own = append(b.own, ownLimit{k, lim})
+	}
+}
+
+// Limited reports whether what this torrent demands has to be dealt: whether it, or
+// all together, have a limit.
+func (b *Bytes) Limited(k Key) bool { return b.lim != nil || b.limiter(k) != nil }
+
+func (b *Bytes) limiter(k Key) *rate.Limiter {
+	for i := range b.own {
+		if b.own[i].key == k {
+			return b.own[i].lim
+		}
+	}
+	return nil
+}
 
 // Demand notes that a torrent could use n bytes now; it replaces what it said
 // before. 0 takes it out.
 func (b *Bytes) Demand(k Key, n int64) {
-	for i := range b.demands {
-		if b.demands[i].key == k {
-			if b.demands[i].bytes = n; n <= 0 {
-				b.demands = append(b.demands[:i], b.demands[i+1:]...)
-			}
-			return
+	n = max(n, 0)
+	i := slices.IndexFunc(b.demands, func(d demand) bool { return d.key == k })
+	switch {
+	case i < 0 && n == 0:
+	case i < 0:
+		b.demands = append(b.demands, demand{key: k, bytes: n, had: b.least()})
+	default:
+		d := &b.demands[i]
+		if d.bytes == 0 && n > 0 {
+			d.had = max(d.had, b.least())
 		}
-	}
-	if n > 0 {
-		b.demands = append(b.demands, demand{key: k, bytes: n})
+		d.bytes = n
 	}
 }
 
-// Waiting reports whether anyone wants something.
-func (b *Bytes) Waiting() bool { return len(b.demands) > 0 }
+// least returns what the torrent that has had least of those that want something has had.
+func (b *Bytes) least() int64 {
+	least := int64(-1)
+	for _, d := range b.demands {
+		if d.bytes > 0 && !d.closed && (least < 0 || d.had < least) {
+			least = d.had
+		}
+	}
+	return max(least, 0)
+}
 
-// Deal hands out what the limit allows at now: grant is called at most once a
+// Drop forgets a torrent.
+func (b *Bytes) Drop(k Key) {
+	b.demands = slices.DeleteFunc(b.demands, func(d demand) bool { return d.key == k })
+	b.Limit(k, 0)
+}
+
+// Waiting reports whether anyone wants something.
+func (b *Bytes) Waiting() bool {
+	return slices.ContainsFunc(b.demands, func(d demand) bool { return d.bytes > 0 })
+}
+
+// Deal hands out what the limits allow at now: grant is called at most once a
 // torrent, with the bytes that it may use. A demand shrinks by what was dealt.
 func (b *Bytes) Deal(now time.Time, grant func(k Key, n int64)) {
-	if len(b.demands) == 0 {
+	if !b.Waiting() {
+		b.demands = b.demands[:0]
 		return
 	}
-	room := int64(math.MaxInt64)
-	if b.lim != nil {
-		room = int64(b.lim.TokensAt(now))
+	for i := range b.demands {
+		d := &b.demands[i]
+		d.most = min(d.bytes, tokens(b.limiter(d.key), now))
+		// Less than a block is not worth a message, the tokens stay for the next deal.
+		d.dealt, d.closed = 0, d.bytes == 0 || d.most < min(quantum, d.bytes)
 	}
-	b.share(room)
-	b.first++
+	least := b.least()
+	for i := range b.demands {
+		if d := &b.demands[i]; d.closed && d.bytes > 0 {
+			d.had = max(d.had, least)
+		}
+	}
+	slices.SortStableFunc(b.demands, func(x, y demand) int { return cmp.Compare(x.had, y.had) })
+	b.share(tokens(b.lim, now))
 	kept := b.demands[:0]
 	for _, d := range b.demands {
 		if d.dealt > 0 {
-			if b.lim != nil {
-				b.lim.AllowN(now, int(d.dealt))
-			}
+			spend(b.lim, now, d.dealt)
+			spend(b.limiter(d.key), now, d.dealt)
 			grant(d.key, d.dealt)
 		}
-		if d.bytes -= d.dealt; d.bytes > 0 {
-			d.dealt, d.closed = 0, false
+		d.had += d.dealt
+		d.bytes -= d.dealt
+		d.closed = false
+		if d.bytes > 0 || d.had > least {
 			kept = append(kept, d)
 		}
 	}
 	b.demands = kept
 }
 
+func tokens(l *rate.Limiter, now time.Time) int64 {
+	if l == nil {
+		return math.MaxInt64
+	}
+	return int64(l.TokensAt(now))
+}
+
+// spend takes n tokens, which are there.
+func spend(l *rate.Limiter, now time.Time, n int64) {
+	if l != nil {
+		l.AllowN(now, int(n))
+	}
+}
+
 // share fills in dealt: rounds of equal shares until the room or the demands
 // are used up. Each round closes at least one demand or uses up the room.
 func (b *Bytes) share(room int64) {
-	open := len(b.demands)
-	for open > 0 && room > 0 {
-		part := room / int64(open)
-		if part < quantum {
-			part = min(quantum, room)
+	for room > 0 {
+		open := int64(0)
+		for i := range b.demands {
+			if !b.demands[i].closed {
+				open++
+			}
 		}
+		if open == 0 {
+			return
+		}
+		part := max(room/open, min(quantum, room))
 		used := false
 		for i := range b.demands {
-			d := &b.demands[(b.first+i)%len(b.demands)]
+			d := &b.demands[i]
 			if d.closed || room <= 0 {
 				continue
 			}
-			n := min(part, d.bytes-d.dealt, room)
-			if n < quantum && n < d.bytes-d.dealt {
-				// Not worth a message; the tokens stay for the next deal.
-				return
+			n := min(part, d.most-d.dealt, room)
+			if n < quantum && n < d.most-d.dealt {
+				return // not worth a message
 			}
 			d.dealt += n
 			room -= n
 			used = used || n > 0
-			if d.dealt == d.bytes {
-				d.closed = true
-				open--
-			}
+			d.closed = d.dealt == d.most
 		}
 		if !used {
 			return

@@ -2,7 +2,8 @@ package budget
 
 // Memory deals room for open pieces. A torrent that holds nothing is always
 // granted, so that every torrent can make progress whatever the others hold;
-// the total may therefore pass the limit by one piece a torrent.
+// the total may therefore pass the limit by one piece a torrent. The last quarter of
+// the room is kept for those that hold less than an equal share of all.
 type Memory struct {
 	limit, used int64
 	holders     []holder
@@ -22,8 +23,14 @@ func (m *Memory) Used() int64 { return m.used }
 // Reserve takes n bytes for a torrent and reports whether it was granted.
 func (m *Memory) Reserve(k Key, n int64) bool {
 	h := m.find(k)
-	if h >= 0 && m.used+n > m.limit {
-		return false
+	if h >= 0 {
+		room := m.limit
+		if len(m.holders) > 1 && m.holders[h].bytes+n > m.limit/int64(len(m.holders)) {
+			room -= m.limit / 4
+		}
+		if m.used+n > room {
+			return false
+		}
 	}
 	if h < 0 {
 		m.holders = append(m.holders, holder{key: k})

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"shoal/internal/text"
+	"shoal/metainfo"
+	"shoal/session"
+)
+
+// selection says which files of a torrent are wanted.
+type selection struct {
+	files         string
+	only, exclude []string
+}
+
+func (s *selection) register(f *pflag.FlagSet) {
+	f.StringVar(&s.files, "files", "", "download these files, a `LIST` of numbers like 1-3,8 or 5-; --list shows them")
+	f.StringArrayVar(&s.only, "only", nil, "download only files that match `GLOB`; repeatable")
+	f.StringArrayVar(&s.exclude, "exclude", nil, "leave out files that match `GLOB`; repeatable")
+}
+
+func (s *selection) any() bool { return s.files != "" || len(s.only)+len(s.exclude) > 0 }
+
+func (s *selection) check() error {
+	if err := checkGlobs("--only", s.only); err != nil {
+		return err
+	}
+	return checkGlobs("--exclude", s.exclude)
+}
+
+// of returns which files of a torrent are chosen, by index; nil for all.
+func (s *selection) of(in *metainfo.Info) ([]bool, error) {
+	if !s.any() {
+		return nil, nil
+	}
+	chosen := make([]bool, len(in.Files()))
+	if s.files != "" {
+		var err error
+		if chosen, err = parseFileList(s.files, len(chosen)); err != nil {
+			return nil, withCode(exitUsage, fmt.Errorf("--files %s: %w", s.files, err))
+		}
+	}
+	some := false
+	for i, f := range in.Files() {
+		below := f.Path
+		if _, rest, multi := strings.Cut(f.Path, "/"); multi && in.Multi() {
+			below = rest
+		}
+		listed := s.files == "" || chosen[i]
+		chosen[i] = listed && !f.Pad && !f.Symlink && (len(s.only) == 0 || globs(s.only).match(below)) && !globs(s.exclude).match(below)
+		some = some || chosen[i]
+	}
+	if !some {
+		return nil, withCode(exitUsage, errors.New("no file of the torrent is chosen; --list shows what there is"))
+	}
+	return chosen, nil
+}
+
+// priorities are what the session is told about the choice.
+func priorities(chosen []bool) []uint8 {
+	if chosen == nil {
+		return nil
+	}
+	list := make([]uint8, len(chosen))
+	for i, yes := range chosen {
+		if list[i] = session.Unwanted; yes {
+			list[i] = session.Normal
+		}
+	}
+	return list
+}
+
+// parseFileList reads numbers and ranges that count n files from 1.
+func parseFileList(s string, n int) ([]bool, error) {
+	chosen := make([]bool, n)
+	for part := range strings.SplitSeq(s, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		first, err1 := strconv.Atoi(from)
+		last, err2 := first, error(nil)
+		switch {
+		case isRange && to == "":
+			last = n
+		case isRange:
+			last, err2 = strconv.Atoi(to)
+		}
+		if err1 != nil || err2 != nil || first > last {
+			return nil, errors.New("write numbers and ranges like 1-3,8")
+		}
+		if first < 1 || last > n {
+			return nil, fmt.Errorf("there are files 1 to %d; --list shows them", n)
+		}
+		for i := first - 1; i < last; i++ {
+			chosen[i] = true
+		}
+	}
+	return chosen, nil
+}
+
+// listedEvent is the JSON line of one file of --list.
+type listedEvent struct {
+	event
+	ID     string `json:"id"`
+	Index  int    `json:"index"` // as --files takes it
+	Path   string `json:"path"`
+	Length int64  `json:"length"`
+}
+
+// listFiles prints the chosen files of a torrent.
+func (c *console) listFiles(t *metainfo.Torrent, chosen []bool) {
+	for i, f := range t.Info.Files() {
+		if f.Pad || chosen != nil && !chosen[i] {
+			continue
+		}
+		link := ""
+		if f.Symlink {
+			link = "  (symbolic link, not made)"
+		}
+		c.Result("%6d  %8s  %s%s", i+1, text.Size(f.Length), text.Clean(f.Path, 0), link)
+		c.Event(listedEvent{newEvent("listed"), t.ID.String(), i + 1, f.Path, f.Length})
+	}
+}

@@ -1,0 +1,87 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"shoal/metainfo"
+	"shoal/piece"
+	"shoal/status"
+)
+
+// Priorities of files, for Add.Priorities and SetPriorities.
+const (
+	Unwanted = piece.Unwanted // not fetched
+	Low      = piece.Low
+	Normal   = piece.Normal
+	High     = piece.High
+)
+
+// checkPriorities reports what is wrong with a list of priorities; nil is all normal.
+func checkPriorities(info *metainfo.Info, files []uint8) error {
+	if n := len(info.Files()); files != nil && len(files) != n {
+		return fmt.Errorf("%d priorities for the %d files of %s", len(files), n, info.Name())
+	}
+	for i, p := range files {
+		if p > High {
+			return fmt.Errorf("priority %d of file %d is not one of %d to %d", p, i, Unwanted, High)
+		}
+	}
+	return nil
+}
+
+// wanted returns the pieces that hold something of a wanted file.
+func wanted(info *metainfo.Info, files []uint8) metainfo.Bitfield {
+	all := metainfo.NewBitfield(info.NumPieces())
+	if files == nil {
+		all.SetAll()
+		return all
+	}
+	for k, f := range info.Files() {
+		if f.Pad || f.Length == 0 || files[k] == Unwanted {
+			continue
+		}
+		for i := f.Offset / info.PieceLength(); i <= (f.Offset+f.Length-1)/info.PieceLength(); i++ {
+			all.Set(int(i))
+		}
+	}
+	return all
+}
+
+// SetPriorities changes what is fetched of a torrent: one priority a file, in
+// the order of its Info's files; nil is normal for all. It returns when the snapshot shows it.
+func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uint8) error {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return err
+	}
+	if err := checkPriorities(t.info, files); err != nil {
+		return err
+	}
+	sw := t.running()
+	if sw == nil {
+		return fmt.Errorf("%s is being checked; its files can be chosen after that", t.info.Name())
+	}
+	t.set(func() { t.complete = false })
+	if err := sw.SetPriorities(ctx, files); err != nil {
+		return err
+	}
+	// Completed comes when what is missing now is there; nothing may be missing.
+	if p := sw.Snapshot().Phase; p == status.Partial || p == status.Seeding {
+		t.set(func() { t.complete = true })
+	}
+	return nil
+}
+
+// SetSequential switches fetching in order on or off.
+func (s *Session) SetSequential(ctx context.Context, id metainfo.ID, on bool) error {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return err
+	}
+	sw := t.running()
+	if sw == nil {
+		return fmt.Errorf("%s is being checked; try again after that", t.info.Name())
+	}
+	return sw.SetSequential(ctx, on)
+}
