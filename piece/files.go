@@ -81,6 +81,21 @@ func (fl *Files) add(fresh *handle) {
 	fl.mu.Unlock()
 }
 
+// spare closes one file that is not in use, and reports whether there was one.
+func (fl *Files) spare() bool {
+	fl.mu.Lock()
+	var out *handle
+	if len(fl.open) > 0 {
+		out = fl.victim(nil)
+	}
+	fl.mu.Unlock()
+	if out == nil {
+		return false
+	}
+	out.store.drop(out)
+	return true
+}
+
 // victim chooses the handle to close: not in use, not used since the hand last
 // passed, clean if there is such a one, because a dirty file has to be synced
 // first. It may find none. fresh is spared.

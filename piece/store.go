@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -24,10 +25,12 @@ type Store struct {
 	root  fsys.FS
 	info  *metainfo.Info
 	files *Files
-	state []fileState // one a file
+	state []fileState // one a file, and the hidden one
 
 	allowLinks atomic.Bool
 	closed     atomic.Bool
+	parts      parts
+	coarse     time.Duration // of the times of files; 0 when they are exact
 
 	openMu sync.Mutex      // held while one file is opened
 	dirs   map[string]bool // folders seen; guarded by openMu
@@ -45,6 +48,9 @@ type Store struct {
 type fileState struct {
 	h     atomic.Pointer[handle] // nil while not open
 	dirty atomic.Bool            // written since the last sync began; set under Store.mu
+
+	unwanted atomic.Bool // it is not to appear
+	apart    atomic.Bool // its bytes are in the hidden file; changed while parts.moving is held
 
 	entered bool // its folders were noted for Sync; guarded by Store.openMu
 
@@ -64,8 +70,8 @@ func (st *fileState) quiet() bool { return st.writing == 0 && !st.dirty.Load() }
 // the Store; files is shared by the stores of a session.
 func NewStore(root fsys.FS, info *metainfo.Info, files *Files) *Store {
 	return &Store{
-		root: root, info: info, files: files,
-		state: make([]fileState, len(info.Files())),
+		root: root, info: info, files: files, coarse: root.Limits().Coarse,
+		state: make([]fileState, len(info.Files())+1),
 		dirs:  map[string]bool{},
 		unsynced: unsynced{
 			pieces:  metainfo.NewBitfield(info.NumPieces()),
@@ -83,6 +89,9 @@ func (s *Store) Offset(b metainfo.Block) int64 { return s.info.PieceOffset(b.Pie
 
 // stored says whether file i has bytes on disk.
 func (s *Store) stored(i int) bool {
+	if i == s.hidden() {
+		return true
+	}
 	f := &s.info.Files()[i]
 	return !f.Pad && !f.Symlink
 }
@@ -103,16 +112,30 @@ func (s *Store) ReadAt(p []byte, off int64) (int, error) {
 	if left := s.info.Size() - off; int64(len(p)) > left {
 		p, end = p[:left], io.EOF
 	}
+	n, err := s.readRun(p, off)
+	if errors.Is(err, errApart) {
+		n, err = s.readRun(p, off) // it may have been put apart just now
+	}
+	if err != nil {
+		return n, err
+	}
+	return n, end
+}
+
+func (s *Store) readRun(p []byte, off int64) (done int, err error) {
 	var few [4]metainfo.Span
-	done := 0
-	for _, sp := range s.info.AppendSpans(few[:0], off, int64(len(p))) {
+	spans, locked := s.place(few[:0], off, int64(len(p)))
+	if locked {
+		defer s.parts.moving.RUnlock()
+	}
+	for _, sp := range spans {
 		n, err := s.readSpan(p[done:done+int(sp.Length)], sp)
 		done += n
 		if err != nil {
 			return done, err
 		}
 	}
-	return done, end
+	return done, nil
 }
 
 func (s *Store) readSpan(p []byte, sp metainfo.Span) (int, error) {
@@ -157,7 +180,23 @@ func (s *Store) write(off int64, bufs [][]byte, sc *scratch) error {
 	if off < 0 || total > s.info.Size()-off {
 		return fmt.Errorf("write of %d bytes at %d of a torrent of %d: %w", total, off, s.info.Size(), io.ErrShortWrite)
 	}
-	sc.spans = s.info.AppendSpans(sc.spans[:0], off, total)
+	for {
+		err := s.writeRun(off, total, bufs, sc)
+		if !errors.Is(err, errApart) {
+			return err
+		}
+		if err := s.bringInner(off, total); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) writeRun(off, total int64, bufs [][]byte, sc *scratch) error {
+	var locked bool
+	sc.spans, locked = s.place(sc.spans[:0], off, total)
+	if locked {
+		defer s.parts.moving.RUnlock()
+	}
 	if len(sc.spans) == 1 {
 		return s.writeSpan(off, sc.spans[0], bufs)
 	}

@@ -61,7 +61,7 @@ func (e *SyncError) Unwrap() error { return e.Err }
 
 // fileError names file i in err.
 func (s *Store) fileError(op string, i int, err error) error {
-	return s.pathError(op, s.info.Files()[i].Path, i, err)
+	return s.pathError(op, s.name(i), i, err)
 }
 
 func (s *Store) pathError(op, name string, i int, err error) error {

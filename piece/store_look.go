@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 
 	"shoal/internal/fsys"
 )
@@ -14,6 +15,9 @@ type FileStat struct {
 	Stored bool
 	// Exists says that there is an entry; look at Mode for what it is.
 	Exists bool
+	// Apart says that the file is unwanted and not there, and Stat is about what is kept of
+	// it in the hidden file: Size is where it ends, times are zero.
+	Apart bool
 	fsys.Stat
 	// Err is why nothing could be found out; nil when the file is just not there.
 	Err error
@@ -21,21 +25,52 @@ type FileStat struct {
 
 // Stat looks at every file of the torrent, in torrent order. It opens and changes nothing.
 func (s *Store) Stat() []FileStat {
-	out := make([]FileStat, len(s.state))
+	s.parts.moving.RLock()
+	defer s.parts.moving.RUnlock()
+	var kept fsys.Stat
+	var keptErr error
+	if s.parts.any.Load() {
+		kept, keptErr = s.root.Lstat(s.parts.name)
+	}
+	out := make([]FileStat, len(s.info.Files()))
 	for i := range out {
 		if !s.stored(i) {
 			continue
 		}
 		out[i].Stored = true
-		st, err := s.root.Lstat(s.info.Files()[i].Path)
+		var st fsys.Stat
+		var err error
+		if out[i].Apart = s.state[i].apart.Load(); out[i].Apart {
+			st, err = s.keptStat(i, kept, keptErr)
+		} else {
+			err = s.patiently(func() error { st, err = s.root.Lstat(s.name(i)); return err })
+		}
 		switch {
 		case err == nil:
-			out[i].Exists, out[i].Stat = true, st
+			out[i].Exists, out[i].Stat = true, s.coarsen(st)
 		case !errors.Is(err, fs.ErrNotExist):
 			out[i].Err = s.fileError("look at", i, err)
 		}
 	}
 	return out
+}
+
+// keptStat describes a file that is kept apart, after what the hidden file is like. Its times change with
+// every other file's parts, so they are left out.
+func (s *Store) keptStat(i int, kept fsys.Stat, err error) (fsys.Stat, error) {
+	size := s.parts.slots[i].shown(s.length(i), kept.Size)
+	if err == nil && (size == 0 || !kept.Mode.IsRegular()) {
+		err = fs.ErrNotExist
+	}
+	return fsys.Stat{Size: size, Mode: kept.Mode, Inode: kept.Inode, Links: kept.Links}, err
+}
+
+// coarsen leaves of a Stat what such a file system keeps: rounded times, and neither ctime nor inode.
+func (s *Store) coarsen(st fsys.Stat) fsys.Stat {
+	if s.coarse > 0 {
+		st.MTime, st.CTime, st.Inode = st.MTime.Truncate(s.coarse), time.Time{}, 0
+	}
+	return st
 }
 
 // Inspect looks at the folder and at every file that is open, to be called about
@@ -70,7 +105,8 @@ func (s *Store) inspect(i int) error {
 	st := &s.state[i]
 	was := s.glance(i)
 
-	now, err := s.root.Lstat(s.info.Files()[i].Path)
+	var now fsys.Stat
+	err := s.patiently(func() (err error) { now, err = s.root.Lstat(s.name(i)); return err })
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrDeleted
 	}
@@ -90,7 +126,7 @@ func (s *Store) inspect(i int) error {
 	if h := st.h.Load(); h != nil && h.writable && st.stat.Mode&0o222 != 0 && now.Mode&0o222 == 0 {
 		return ErrReadOnly
 	}
-	if err := st.compare(now, was.extent, quiet && st.settled); err != nil {
+	if err := st.compare(now, was.extent, quiet && st.settled, s.coarse); err != nil {
 		return err
 	}
 	if quiet {
@@ -130,13 +166,19 @@ func (g glance) stillQuiet(st *fileState) bool { return g.quiet && st.quiet() &&
 // Times are compared only if they cannot be from a write of ours. The inode
 // is left to Inspect, because FAT gives a file that is not open a new number
 // at will. Store.mu is held.
-func (st *fileState) compare(now fsys.Stat, extent int64, settled bool) error {
+// Coarse times are compared as closely as they are kept, and without ctime, which such
+// systems do not have.
+func (st *fileState) compare(now fsys.Stat, extent int64, settled bool, coarse time.Duration) error {
+	same := now.Size == st.stat.Size && now.MTime.Equal(st.stat.MTime) && now.CTime.Equal(st.stat.CTime)
+	if coarse > 0 {
+		same = now.Size == st.stat.Size && now.MTime.Sub(st.stat.MTime).Abs() <= coarse
+	}
 	switch {
 	case !now.Mode.IsRegular():
 		return ErrReplaced
 	case now.Size < extent:
 		return ErrCut
-	case settled && (now.Size != st.stat.Size || !now.MTime.Equal(st.stat.MTime) || !now.CTime.Equal(st.stat.CTime)):
+	case settled && !same:
 		return ErrChanged
 	}
 	return nil
@@ -145,16 +187,26 @@ func (st *fileState) compare(now fsys.Stat, extent int64, settled bool) error {
 // Reset forgets what was seen of the files, so that they are taken as they are
 // now and may be made anew. Call it before the torrent is checked again.
 func (s *Store) Reset() {
+	s.parts.moving.Lock()
+	defer s.parts.moving.Unlock()
 	s.openMu.Lock()
 	defer s.openMu.Unlock()
 	s.dropAll()
 	clear(s.dirs)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for i := range s.state {
-		st := &s.state[i]
-		st.seen, st.settled, st.entered, st.spoiled, st.extent, st.stat = false, false, false, nil, 0, fsys.Stat{}
+		s.state[i].forget()
+		s.state[i].apart.Store(false)
 	}
+	s.mu.Unlock()
+	if s.parts.name != "" {
+		s.sortOut()
+	}
+}
+
+// forget takes a file as never seen. Store.mu and openMu are held.
+func (st *fileState) forget() {
+	st.seen, st.settled, st.entered, st.spoiled, st.extent, st.stat = false, false, false, nil, 0, fsys.Stat{}
 }
 
 // HasData reports whether anything is stored where a piece belongs: false
@@ -164,7 +216,11 @@ func (s *Store) Reset() {
 // system does not tell holes from data, only the file's end counts. A piece of nothing but padding is true.
 func (s *Store) HasData(piece int) (bool, error) {
 	off, size := s.info.PieceOffset(piece), int64(s.info.PieceSize(piece))
-	for _, sp := range s.info.AppendSpans(nil, off, size) {
+	spans, locked := s.place(nil, off, size)
+	if locked {
+		defer s.parts.moving.RUnlock()
+	}
+	for _, sp := range spans {
 		if !s.stored(sp.File) {
 			continue
 		}

@@ -20,7 +20,8 @@ func (s *Store) use(i int, write bool) (*handle, error) {
 		s.openMu.Unlock()
 		return h, nil
 	}
-	f, err := s.open(i, write)
+	var f fsys.File
+	err := s.patiently(func() (err error) { f, err = s.open(i, write); return err })
 	if err != nil {
 		s.openMu.Unlock()
 		return nil, err
@@ -87,7 +88,10 @@ func (s *Store) open(i int, write bool) (fsys.File, error) {
 	if s.closed.Load() {
 		return nil, s.fileError("open", i, fs.ErrClosed)
 	}
-	name := s.info.Files()[i].Path
+	if s.state[i].apart.Load() {
+		return nil, s.fileError("open", i, errApart)
+	}
+	name := s.name(i)
 	now, err := s.lstat(name)
 	switch {
 	case err == nil:
@@ -164,7 +168,7 @@ func (s *Store) acceptable(i int, now fsys.Stat, write bool) error {
 		return st.spoiled
 	}
 	if st.seen {
-		if err := st.compare(now, st.extent, st.quiet() && st.settled); err != nil {
+		if err := st.compare(now, st.extent, st.quiet() && st.settled, s.coarse); err != nil {
 			return err
 		}
 	}
@@ -180,7 +184,7 @@ func (s *Store) acceptable(i int, now fsys.Stat, write bool) error {
 // opened looks at the file that was really opened and remembers it. A file that is
 // longer than the torrent says loses its end once it is to be written.
 func (s *Store) opened(i int, f fsys.File, write bool) error {
-	st, length := &s.state[i], s.info.Files()[i].Length
+	st, length := &s.state[i], s.length(i)
 	now, err := f.Stat()
 	if err == nil && !now.Mode.IsRegular() {
 		err = ErrNotRegular
@@ -210,11 +214,7 @@ func (s *Store) create(i int, name string) (fsys.File, error) {
 	if err := s.makeFolders(name); err != nil {
 		return nil, err
 	}
-	perm := fs.FileMode(0o666)
-	if s.info.Files()[i].Executable {
-		perm = 0o777
-	}
-	f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+	f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, s.perm(i))
 	if err == nil {
 		s.state[i].entered = true
 		s.entered(name)
@@ -224,6 +224,14 @@ func (s *Store) create(i int, name string) (fsys.File, error) {
 		return nil, s.fileError("create", i, err)
 	}
 	return f, nil
+}
+
+// perm is what a new file may be used for.
+func (s *Store) perm(i int) fs.FileMode {
+	if i != s.hidden() && s.info.Files()[i].Executable {
+		return 0o777
+	}
+	return 0o666
 }
 
 // makeFolders makes what is missing above name, but never a folder that was there
@@ -264,11 +272,17 @@ func (s *Store) noteEntries(name string) {
 
 // Create makes the empty files of the torrent and the folders they lie in;
 // with prealloc it also reserves the space of all others where the system can,
-// which fails early when the disk is too small.
+// which fails early when the disk is too small. Unwanted files are left out.
 func (s *Store) Create(prealloc bool) error {
+	s.parts.moving.Lock()
+	err := s.bringWanted()
+	s.parts.moving.Unlock()
+	if err != nil {
+		return err
+	}
 	for i := range s.info.Files() {
 		f := &s.info.Files()[i]
-		if !s.stored(i) || f.Length > 0 && !prealloc {
+		if !s.stored(i) || f.Length > 0 && !prealloc || s.state[i].unwanted.Load() {
 			continue
 		}
 		h, err := s.use(i, true)

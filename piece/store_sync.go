@@ -76,11 +76,15 @@ func (s *Store) Unsynced(pieces *metainfo.Bitfield) {
 		s.pieces.Set(i)
 		spans = s.info.AppendSpans(spans[:0], s.info.PieceOffset(i), int64(s.info.PieceSize(i)))
 		for _, sp := range spans {
-			st := &s.state[sp.File]
-			if s.stored(sp.File) && !st.dirty.Load() {
+			k := sp.File
+			if s.state[k].apart.Load() {
+				k = s.hidden()
+			}
+			st := &s.state[k]
+			if s.stored(k) && !st.dirty.Load() {
 				st.dirty.Store(true)
 				st.settled = false
-				s.noteEntries(s.info.Files()[sp.File].Path)
+				s.noteEntries(s.name(k))
 			}
 		}
 	}
@@ -145,15 +149,36 @@ func (s *Store) syncFailed(err error, files ...int) {
 		s.lost = metainfo.NewBitfield(s.info.NumPieces())
 	}
 	for _, i := range files {
+		if i == s.hidden() {
+			s.loseBorders()
+			continue
+		}
 		f := &s.info.Files()[i]
 		if f.Length == 0 {
 			continue
 		}
 		for p := f.Offset / s.info.PieceLength(); p <= (f.Offset+f.Length-1)/s.info.PieceLength(); p++ {
-			if s.batch.Has(int(p)) || s.pieces.Has(int(p)) {
-				s.lost.Set(int(p))
-			}
+			s.lose(int(p))
 		}
+	}
+}
+
+// loseBorders gives up all pieces that may have bytes in the hidden file. mu is held.
+func (s *Store) loseBorders() {
+	for i, sl := range s.parts.slots {
+		f := &s.info.Files()[i]
+		if sl.head > 0 {
+			s.lose(int(f.Offset / s.info.PieceLength()))
+		}
+		if sl.tail > 0 {
+			s.lose(int((f.Offset + f.Length - 1) / s.info.PieceLength()))
+		}
+	}
+}
+
+func (s *Store) lose(piece int) {
+	if s.batch.Has(piece) || s.pieces.Has(piece) {
+		s.lost.Set(piece)
 	}
 }
 
@@ -165,7 +190,7 @@ func (s *Store) syncFolders(ctx context.Context, dirs map[string]bool) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := s.root.SyncDir(dir)
+		err := s.patiently(func() error { return s.root.SyncDir(dir) })
 		if err == nil {
 			continue
 		}
@@ -177,6 +202,9 @@ func (s *Store) syncFolders(ctx context.Context, dirs map[string]bool) error {
 			if s.stored(i) && within(s.info.Files()[i].Path, dir) {
 				below = append(below, i)
 			}
+		}
+		if dir == "." && s.parts.any.Load() {
+			below = append(below, s.hidden())
 		}
 		s.syncFailed(s.pathError("sync folder", dir, -1, err), below...)
 	}

@@ -146,6 +146,14 @@ func (t *torrent) open() error {
 			t.s.log.Warn("resume record", "torrent", t.id, "err", n)
 		}
 	}
+	if !t.add.Seed {
+		if err := t.selectFiles(t.add.Priorities); err != nil {
+			return err
+		}
+		if err := t.store.Fits(); err != nil {
+			return err
+		}
+	}
 	stats := t.store.Stat()
 	files, err := recordFiles(stats, t.add.Folder.Path())
 	if err != nil {
@@ -156,7 +164,7 @@ func (t *torrent) open() error {
 		return t.openSeed(rec, files)
 	}
 	for i, f := range files {
-		if rec == nil && f.Exists && f.Size > 0 && t.info.Files()[i].Length > 0 {
+		if rec == nil && f.Exists && !stats[i].Apart && f.Size > 0 && t.info.Files()[i].Length > 0 {
 			t.opened.foreign, t.opened.first = true, t.info.Files()[i].Path
 			break
 		}

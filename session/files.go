@@ -62,6 +62,12 @@ func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uin
 	if sw == nil {
 		return fmt.Errorf("%s is being checked; its files can be chosen after that", t.info.Name())
 	}
+	if err := t.selectFiles(files); err != nil {
+		return err
+	}
+	if err := t.store.Fits(); err != nil {
+		return errors.Join(err, t.selectFiles(t.chosen()))
+	}
 	t.set(func() { t.complete = false })
 	if err := sw.SetPriorities(ctx, files); err != nil {
 		return err

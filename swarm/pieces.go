@@ -159,7 +159,7 @@ func (c *core) lost(i int) {
 	c.freed = true
 }
 
-// tellHaves sends what was gained since the last turn to each peer that can make use of it now; to the others it is owed. Those
+// tellHaves sends what was gained since the last turn to each peer, or owes it to those that are patient. Those
 // that have it are told too: a seed sees by it how what it gave spreads, which super-seeding and the choice of whom it serves
 // live by.
 func (c *core) tellHaves() {
@@ -177,11 +177,9 @@ func (c *core) tellHaves() {
 	c.haves = c.haves[:0]
 }
 
-// patient reports whether p cannot ask for a piece at once, so that the tick is soon enough to hear of it: a write a second
-// and not one a piece.
-func (p *peer) patient() bool {
-	return p.has.All() || p.ext.UploadOnly || p.up.interested && !p.up.unchoked
-}
+// patient reports whether p wants no pieces, so that the tick is soon enough to hear of them: a write a second and not one
+// a piece. For a peer that is only choked it would be too late: what it knows of rarity gets old, and the swarm slower.
+func (p *peer) patient() bool { return p.has.All() || p.ext.UploadOnly }
 
 // payHaves tells p what it is owed.
 func (c *core) payHaves(p *peer) {

@@ -182,6 +182,16 @@ func (d *dir) Free() (int64, error) {
 	return freeBytes(f, d.path)
 }
 
+// Limits is the zero value where the system does not say what lies below.
+func (d *dir) Limits() Limits {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return Limits{}
+	}
+	defer f.Close()
+	return limits(f)
+}
+
 func (d *dir) Path() string { return d.path }
 
 func (d *dir) Close() error { return d.root.Close() }

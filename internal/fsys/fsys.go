@@ -43,10 +43,21 @@ type FS interface {
 	Check() error
 	// Free returns the bytes an unprivileged writer may still use.
 	Free() (int64, error)
+	// Limits returns what the file system below the root cannot do.
+	Limits() Limits
 	// Path names the root for messages to people.
 	Path() string
 	Close() error
 }
+
+// Limits of a file system, as those of the FAT family. The zero value has none that matter.
+type Limits struct {
+	MaxFile int64         // bytes of the largest file; 0 is no limit
+	Coarse  time.Duration // steps of mtime where they are so wide that there is no ctime and no lasting inode either
+}
+
+// fat is FAT12 to FAT32, which count a file's bytes with 32 bits.
+var fat = Limits{MaxFile: 1<<32 - 1, Coarse: 2 * time.Second}
 
 // File is one open file. It may be used by several goroutines.
 type File interface {

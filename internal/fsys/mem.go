@@ -16,12 +16,13 @@ import (
 // that it can be used inside a synctest bubble. One mutex guards the tree and
 // everything in it.
 type Mem struct {
-	mu    sync.Mutex
-	root  *memNode
-	inode uint64 // last number given
-	free  int64  // bytes, in whole pages
-	locks map[string]bool
-	gone  error
+	mu     sync.Mutex
+	root   *memNode
+	inode  uint64 // last number given
+	free   int64  // bytes, in whole pages
+	locks  map[string]bool
+	gone   error
+	limits Limits
 	faults
 }
 
@@ -102,6 +103,15 @@ type memNode struct {
 	entries      map[string]*memNode // folder
 	synced       map[string]*memNode // folder: what SyncDir made durable
 	memData                          // file
+}
+
+// stat is what the tree tells of a node.
+func (m *Mem) stat(n *memNode) Stat {
+	st := n.stat()
+	if c := m.limits.Coarse; c > 0 {
+		st.MTime, st.CTime = st.MTime.Truncate(c), time.Time{}
+	}
+	return st
 }
 
 func (m *Mem) newNode(mode fs.FileMode) *memNode {
@@ -219,7 +229,7 @@ func (m *Mem) Lstat(name string) (Stat, error) {
 	if err != nil {
 		return Stat{}, err
 	}
-	return n.stat(), nil
+	return m.stat(n), nil
 }
 
 // must is find for what has to exist.
@@ -275,6 +285,23 @@ func (m *Mem) Free() (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.free, nil
+}
+
+func (m *Mem) Limits() Limits {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limits
+}
+
+// SetFAT makes the tree behave like FAT: files end at limit bytes (0: at 4 GiB - 1), times
+// are kept in steps of 2 s, there is no ctime and no sparse file.
+func (m *Mem) SetFAT(limit int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limits = fat
+	if limit > 0 {
+		m.limits.MaxFile = limit
+	}
 }
 
 func (m *Mem) Path() string { return "/mem" }

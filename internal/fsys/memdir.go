@@ -15,6 +15,7 @@ const (
 	errIsDir    = syscall.EISDIR
 	errNotEmpty = syscall.ENOTEMPTY
 	errNoSpace  = syscall.ENOSPC
+	errTooLarge = syscall.EFBIG
 )
 
 func (m *Mem) ReadDir(name string) ([]fs.DirEntry, error) {

@@ -47,6 +47,10 @@ func (d *memData) page(i int64) *memPage {
 // write stores b at off as far as the room goes.
 func (m *Mem) write(n *memNode, b []byte, off int64) (int, error) {
 	done := 0
+	var tooLarge error
+	if most := m.limits.MaxFile; most > 0 && off+int64(len(b)) > most {
+		b, tooLarge = b[:max(0, most-off)], errTooLarge
+	}
 	for done < len(b) {
 		at := off + int64(done)
 		i := at / pageSize
@@ -60,7 +64,7 @@ func (m *Mem) write(n *memNode, b []byte, off int64) (int, error) {
 		n.size = max(n.size, off+int64(done))
 	}
 	n.touch()
-	return done, nil
+	return done, tooLarge
 }
 
 func (m *Mem) truncate(n *memNode, size int64) {
@@ -192,6 +196,9 @@ func (f *memFile) Allocate(size int64) error {
 	if err := f.begin("allocate", true, size); err != nil {
 		return err
 	}
+	if most := f.m.limits.MaxFile; most > 0 && size > most {
+		return f.fail("allocate", errTooLarge)
+	}
 	if err := f.m.change("allocate", f.name); err != nil {
 		return err
 	}
@@ -214,6 +221,12 @@ func (f *memFile) DataAt(off int64) (start, end int64, err error) {
 	defer f.m.mu.Unlock()
 	if err := f.begin("seek", false, off); err != nil {
 		return 0, 0, err
+	}
+	if f.m.limits.Coarse > 0 {
+		if off >= f.n.size {
+			return 0, 0, io.EOF
+		}
+		return off, f.n.size, nil
 	}
 	i := off / pageSize
 	for i*pageSize < f.n.size && f.n.pages[i] == nil {
@@ -246,7 +259,7 @@ func (f *memFile) Stat() (Stat, error) {
 	if f.closed {
 		return Stat{}, f.fail("stat", fs.ErrClosed)
 	}
-	return f.n.stat(), nil
+	return f.m.stat(f.n), nil
 }
 
 func (f *memFile) Close() error {

@@ -34,6 +34,15 @@ func syncData(f *os.File) error {
 	}
 }
 
+// limits knows vfat and msdos, which have one number.
+func limits(f *os.File) Limits {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &st); err == nil && int64(st.Type) == unix.MSDOS_SUPER_MAGIC {
+		return fat
+	}
+	return Limits{}
+}
+
 func allocate(f *os.File, size int64) error {
 	for {
 		err := unix.Fallocate(int(f.Fd()), 0, 0, size)

@@ -15,6 +15,19 @@ func statOf(info fs.FileInfo) Stat {
 // syncDir does nothing: the system writes folder entries through its journal.
 func syncDir(*os.File) error { return nil }
 
+func limits(f *os.File) Limits {
+	name := make([]uint16, 32)
+	err := windows.GetVolumeInformationByHandle(windows.Handle(f.Fd()), nil, 0, nil, nil, nil, &name[0], uint32(len(name)))
+	if err != nil {
+		return Limits{}
+	}
+	switch windows.UTF16ToString(name) {
+	case "FAT", "FAT32":
+		return fat
+	}
+	return Limits{}
+}
+
 func lockFile(f *os.File) error {
 	var at windows.Overlapped
 	const how = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY

@@ -1,0 +1,65 @@
+package piece
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// ErrTooLarge: the file system cannot hold a file of this size.
+var ErrTooLarge = errors.New("too large for this file system")
+
+// Fits reports the first wanted file that is larger than the file system can hold, as FAT beyond
+// 4 GiB - 1 byte: a FileError that wraps ErrTooLarge. Ask after SetWanted.
+func (s *Store) Fits() error {
+	most := s.root.Limits().MaxFile
+	if most == 0 {
+		return nil
+	}
+	refuse := func(i int, size int64) error {
+		return s.fileError("store", i, fmt.Errorf("%d bytes, but files end at %d here (a FAT disk?): %w; choose another folder, or leave the file out", size, most, ErrTooLarge))
+	}
+	var kept int64
+	for i := range s.info.Files() {
+		switch {
+		case !s.stored(i):
+		case s.state[i].apart.Load():
+			kept = max(kept, s.parts.slots[i].base+s.parts.slots[i].head+s.parts.slots[i].tail)
+		case s.length(i) > most && !s.state[i].unwanted.Load():
+			return refuse(i, s.length(i))
+		}
+	}
+	if kept > most {
+		return refuse(s.hidden(), kept)
+	}
+	return nil
+}
+
+// How long one waits for another file to be closed when the process has no handle left.
+const (
+	handleFirst = time.Millisecond
+	handleLast  = 50 * time.Millisecond
+	handleWait  = 5 * time.Second
+)
+
+// patiently does again what fails for want of a file handle, each time after closing another file. Handles that
+// are in use come free soon, so it waits where there is none to close.
+func (s *Store) patiently(do func() error) error {
+	pause, waited := handleFirst, time.Duration(0)
+	for {
+		err := do()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return err
+		}
+		if s.files.spare() {
+			continue
+		}
+		if waited >= handleWait {
+			return err
+		}
+		time.Sleep(pause)
+		waited += pause
+		pause = min(2*pause, handleLast)
+	}
+}
