@@ -268,7 +268,7 @@ func TestS01PartsFaultAtEveryCall(t *testing.T) {
 	t.Logf("%d power cuts", cuts)
 }
 
-// TestS03PartsDownload runs a whole selected download through faults in every call.
+// TestS03PartsSyncError: a failed sync of the hidden file names the pieces on the borders.
 func TestS03PartsSyncError(t *testing.T) {
 	m, tt := fsys.NewMem(), bordered(t)
 	s := tt.selected(t, m, only(3))

@@ -10,9 +10,9 @@ import (
 // ErrTooLarge: the file system cannot hold a file of this size.
 var ErrTooLarge = errors.New("too large for this file system")
 
-// Fits reports the first wanted file that is larger than the file system can hold, as FAT beyond
-// 4 GiB - 1 byte: a FileError that wraps ErrTooLarge. Ask after SetWanted.
-func (s *Store) Fits() error {
+// Fits reports the first of the wanted files that is larger than the file system can hold, as FAT beyond
+// 4 GiB - 1 byte: a FileError that wraps ErrTooLarge. Nothing is changed; the first SetWanted comes before.
+func (s *Store) Fits(wanted func(i int) bool) error {
 	most := s.root.Limits().MaxFile
 	if most == 0 {
 		return nil
@@ -24,9 +24,9 @@ func (s *Store) Fits() error {
 	for i := range s.info.Files() {
 		switch {
 		case !s.stored(i):
-		case s.state[i].apart.Load():
+		case !wanted(i) && s.state[i].apart.Load():
 			kept = max(kept, s.parts.slots[i].base+s.parts.slots[i].head+s.parts.slots[i].tail)
-		case s.length(i) > most && !s.state[i].unwanted.Load():
+		case s.length(i) > most && wanted(i):
 			return refuse(i, s.length(i))
 		}
 	}

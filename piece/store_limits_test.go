@@ -22,13 +22,13 @@ func TestS07FAT(t *testing.T) {
 		m, tt := fsys.NewMem(), bordered(t)
 		m.SetFAT(250 * kib)
 		s := tt.selected(t, m, only(0, 1, 2, 3, 5))
-		if err := s.Fits(); err != nil {
+		if err := s.Fits(only(0, 1, 2, 3, 5)); err != nil {
 			t.Errorf("without the large file: %v", err)
 		}
 		if err := s.SetWanted(partsName, every); err != nil {
 			t.Fatal(err)
 		}
-		err := s.Fits()
+		err := s.Fits(every)
 		wantIs(t, err, piece.ErrTooLarge)
 		wantFile(t, err, m, "t/sub/c")
 		if !strings.Contains(err.Error(), "307200 bytes") || !strings.Contains(err.Error(), "256000") {
@@ -40,7 +40,7 @@ func TestS07FAT(t *testing.T) {
 		m.SetFAT(0)
 		s = tt.selected(t, m, every)
 		defer s.Close()
-		if err := s.Fits(); err != nil {
+		if err := s.Fits(every); err != nil {
 			t.Error(err)
 		}
 		for i := range tt.info.NumPieces() {

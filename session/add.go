@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -148,9 +150,10 @@ func (t *torrent) open() error {
 	}
 	if !t.add.Seed {
 		if err := t.selectFiles(t.add.Priorities); err != nil {
-			return err
+			// Tried again before the start, which says why if it fails.
+			t.s.log.Warn("files that were chosen are not complete yet", "torrent", t.id, "err", err)
 		}
-		if err := t.store.Fits(); err != nil {
+		if err := t.store.Fits(isWanted(t.add.Priorities)); err != nil {
 			return err
 		}
 	}
@@ -180,10 +183,17 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 		if f.Pad || f.Symlink {
 			continue
 		}
-		if !files[i].Exists || files[i].Size != f.Length {
-			return fmt.Errorf("%s in %s is not there in full (%d of %d bytes): %w",
-				f.Path, t.add.Folder.Path(), files[i].Size, f.Length, ErrIncomplete)
+		if files[i].Exists && files[i].Size == f.Length {
+			continue
 		}
+		if above := t.folderAbove(f.Path); above != "" {
+			return &worded{fmt.Sprintf("%s is the torrent's own folder: name the one that it lies in, %s", t.add.Folder.Path(), above), ErrIncomplete}
+		}
+		if more := files[i].Size - f.Length; more > 0 {
+			return fmt.Errorf("%s in %s is %d bytes longer than the torrent says: %w", f.Path, t.add.Folder.Path(), more, ErrIncomplete)
+		}
+		return fmt.Errorf("%s in %s is not there in full (%d of %d bytes): %w",
+			f.Path, t.add.Folder.Path(), files[i].Size, f.Length, ErrIncomplete)
 	}
 	d := state.Decide(rec, t.s.cfg.BootID, t.info, files, func(int) bool { return false })
 	d.Check = metainfo.NewBitfield(t.info.NumPieces())
@@ -196,6 +206,20 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 	}
 	t.opened.Decision = d
 	return nil
+}
+
+// folderAbove is the parent of the torrent's folder where that is the torrent's own one, with this file
+// in it; else "".
+func (t *torrent) folderAbove(file string) string {
+	dir := t.add.Folder.Path()
+	own, rest, multi := strings.Cut(file, "/")
+	if !multi || filepath.Base(dir) != own {
+		return ""
+	}
+	if _, err := t.add.Folder.Lstat(rest); err != nil {
+		return ""
+	}
+	return filepath.Dir(dir)
 }
 
 // mayHold returns the question whether piece i may be on disk: some byte of it

@@ -3,7 +3,9 @@ package session
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +66,11 @@ func TestFileWithoutRecord(t *testing.T) {
 		n.start(Add{Peers: []string{seed.addr()}})
 		if err := n.fails(time.Minute); !errors.Is(err, ErrExists) {
 			t.Errorf("longer file: error %v, want ErrExists", err)
+		} else if want := fmt.Sprintf(" is %d bytes longer than the torrent says; --overwrite cuts it", len(foreign)); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("longer file: error %q, want it to end in %q", err, want)
+		}
+		if got := get(t, n.disk, "file.bin"); len(got) != len(w.data)+len(foreign) {
+			t.Errorf("the file was cut to %d bytes", len(got))
 		}
 		n.stop()
 		n.start(Add{Peers: []string{seed.addr()}, Overwrite: true})

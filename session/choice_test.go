@@ -48,6 +48,9 @@ func TestPriorities(t *testing.T) {
 		if err := n.s.Wait(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := n.disk.Lstat(files[1].Path); err == nil {
+			t.Error("the unwanted file appeared")
+		}
 		st := n.status()
 		fs, err := n.s.Files(t.Context(), id)
 		if err != nil || len(fs) != 3 || fs[0].Have != fs[0].Length || fs[2].Have != fs[2].Length || fs[1].Wanted || fs[1].Have > 3*64<<10 {

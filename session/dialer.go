@@ -3,8 +3,12 @@ package session
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,10 +26,16 @@ const (
 	maxSelf   = 256
 )
 
+// maxTold bounds the causes that are told of one address.
+const maxTold = 8
+
 // maxShaking is how many incoming handshakes may be under way; more are closed at once.
 const maxShaking = 100
 
-var errBanned = errors.New("address is banned")
+var (
+	errBanned = errors.New("address is banned")
+	errHungUp = errors.New("it hung up at once; perhaps it does not have this torrent")
+)
 
 // dialer makes connections in the order that the budget decides and knows
 // whom not to connect to.
@@ -38,6 +48,7 @@ type dialer struct {
 	inbound budget.Inbound              // of global scope
 	self    map[netip.AddrPort]struct{} // addresses at which we met ourselves
 	banned  map[netip.Addr]struct{}     // of global scope only: others may be shared by many
+	typed   map[budget.Target][]string  // what the user named, with the causes of failure that were told
 }
 
 func newDialer(s *Session) *dialer {
@@ -45,12 +56,14 @@ func newDialer(s *Session) *dialer {
 	return &dialer{
 		s: s, budget: budget.NewDials(l.HalfOpen, l.Connections),
 		self: make(map[netip.AddrPort]struct{}), banned: make(map[netip.Addr]struct{}),
+		typed: make(map[budget.Target][]string),
 	}
 }
 
 // want queues a dial for t. It never waits.
 func (d *dialer) want(t *torrent, addr netip.AddrPort) {
 	if err := d.refused(addr); err != nil {
+		d.tell(t, addr, err)
 		t.running().DialFailed(addr, err)
 		return
 	}
@@ -103,6 +116,7 @@ func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
 	conn, local, hello, err := d.connect(t, addr)
 	d.dialed(err == nil)
 	if err != nil {
+		d.tell(t, addr, err)
 		t.running().DialFailed(addr, err)
 		d.pump()
 		return
@@ -121,6 +135,36 @@ func (d *dialer) connect(t *torrent, addr netip.AddrPort) (*peer.Conn, net.Addr,
 	}
 	conn, hs, err := peer.Dial(t.ctx, nc, d.s.peerConfig(), t.id.Wire())
 	return conn, nc.LocalAddr(), hello(addr, hs.PeerID, hs.Reserved, false), err
+}
+
+// named notes addresses that the user typed: he is told why they cannot be reached.
+func (d *dialer) named(k budget.Key, addrs []netip.AddrPort) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range addrs {
+		d.typed[budget.Target{Key: k, Addr: a}] = nil
+	}
+}
+
+// tell logs why a peer was not reached: as a warning, once for each cause, when the user named it.
+func (d *dialer) tell(t *torrent, addr netip.AddrPort, err error) {
+	if t.ctx.Err() != nil {
+		return // it is being stopped
+	}
+	why := err
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		why = op.Err // without the addresses, of which ours is another each time
+	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		why = errHungUp
+	}
+	target, level := budget.Target{Key: t.key, Addr: addr}, slog.LevelDebug
+	d.mu.Lock()
+	if told, ok := d.typed[target]; ok && len(told) < maxTold && !slices.Contains(told, why.Error()) {
+		d.typed[target] = append(told, why.Error())
+		level = slog.LevelWarn
+	}
+	d.mu.Unlock()
+	d.s.log.Log(t.ctx, level, "cannot connect to peer", "torrent", t.id, "addr", addr, "err", why)
 }
 
 // hello says what a handshake told.
@@ -207,6 +251,7 @@ func (d *dialer) closed() {
 func (d *dialer) drop(k budget.Key) {
 	d.mu.Lock()
 	d.budget.Drop(k)
+	maps.DeleteFunc(d.typed, func(t budget.Target, _ []string) bool { return t.Key == k })
 	d.mu.Unlock()
 }
 
@@ -215,6 +260,7 @@ func (s *Session) serve(t *torrent, conn *peer.Conn, local net.Addr, h swarm.Hel
 	if h.PeerID == s.peerID {
 		if !h.Incoming {
 			s.dial.metSelf(h.Addr)
+			s.dial.tell(t, h.Addr, swarm.ErrSelf)
 			t.running().DialFailed(h.Addr, swarm.ErrSelf)
 		}
 		conn.Close(swarm.ErrSelf)

@@ -48,6 +48,16 @@ func wanted(info *metainfo.Info, files []uint8) metainfo.Bitfield {
 	return all
 }
 
+// isWanted asks a list of priorities whether a file is to appear.
+func isWanted(files []uint8) func(i int) bool {
+	return func(i int) bool { return files == nil || files[i] != Unwanted }
+}
+
+// selectFiles tells the store which files are to appear.
+func (t *torrent) selectFiles(files []uint8) error {
+	return t.store.SetWanted("."+t.id.String()+".parts", isWanted(files))
+}
+
 // SetPriorities changes what is fetched of a torrent: one priority a file, in
 // the order of its Info's files; nil is normal for all. It returns when the snapshot shows it.
 func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uint8) error {
@@ -62,11 +72,17 @@ func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uin
 	if sw == nil {
 		return fmt.Errorf("%s is being checked; its files can be chosen after that", t.info.Name())
 	}
-	if err := t.selectFiles(files); err != nil {
-		return err
-	}
-	if err := t.store.Fits(); err != nil {
-		return errors.Join(err, t.selectFiles(t.chosen()))
+	if !t.add.Seed {
+		err := t.store.Fits(isWanted(files))
+		if err == nil {
+			err = t.selectFiles(files)
+		}
+		if err == nil {
+			err = t.store.Create(t.add.Preallocate)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	t.set(func() { t.complete = false })
 	if err := sw.SetPriorities(ctx, files); err != nil {

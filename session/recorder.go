@@ -176,7 +176,7 @@ func setFiles(rec *state.Record, info *metainfo.Info, files []state.File, final 
 	out := slices.Clone(files)
 	for i := range out {
 		whole := complete(rec, &info.Files()[i], info.PieceLength())
-		if old := rec.Files[i]; whole && old.Closed {
+		if old := rec.Files[i]; whole && old.Closed && !old.MTime.IsZero() { // zero: kept apart, and perhaps moved out since
 			out[i] = old
 			continue
 		}

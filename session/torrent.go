@@ -174,8 +174,8 @@ func (t *torrent) cutLong() error {
 			continue
 		}
 		if !t.add.Overwrite {
-			return fmt.Errorf("%s in %s has %d bytes, %d more than it should: %w; move it away, or have it overwritten (--overwrite)",
-				f.Path, t.add.Folder.Path(), st.Size, st.Size-f.Length, ErrExists)
+			return &worded{fmt.Sprintf("%s in %s is %d bytes longer than the torrent says; --overwrite cuts it",
+				f.Path, t.add.Folder.Path(), st.Size-f.Length), ErrExists}
 		}
 		h, err := t.add.Folder.OpenFile(f.Path, os.O_RDWR, 0)
 		if err != nil {
@@ -252,6 +252,7 @@ func (t *torrent) addTyped(ctx context.Context, peers []string) {
 			addrs = append(addrs, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
 		}
 	}
+	t.s.dial.named(t.key, addrs)
 	t.running().AddPeers(addrs, swarm.Source{Kind: swarm.FromUser})
 }
 

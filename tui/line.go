@@ -58,12 +58,19 @@ func atRest(t *status.Torrent) bool {
 	return t.Phase == status.Seeding || t.Phase == status.Partial || t.Phase == status.Paused && t.Have == t.Wanted
 }
 
+// givenUp reports whether a torrent that should have come to its end was stopped on the way.
+func givenUp(t *status.Torrent, ends bool) bool {
+	return ends && t.Phase == status.Paused && !atRest(t)
+}
+
 // words is what there is to say about a torrent that has no share.
 func words(t *status.Torrent, st Style) []part {
-	switch t.Phase {
-	case status.Failed:
+	switch {
+	case givenUp(t, st.Ends):
+		return []part{{"given up", 0}}
+	case t.Phase == status.Failed:
 		return []part{{"failed: " + text.Clean(t.Err, 0), 0}}
-	case status.Seeding:
+	case t.Phase == status.Seeding:
 		return []part{{t.Phase.String(), 0}, {st.up(t.Up), 1}, {peers(t.Peers), 2}, {text.Size(t.UpTotal) + " sent", 3}, {"ratio " + ratio(t), 4}}
 	}
 	return []part{{t.Phase.String(), 0}}

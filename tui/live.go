@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,10 @@ const (
 	lookTimeout     = 2 * time.Second
 	maxLines        = 12 // torrents drawn at once
 )
+
+// home begins what is drawn at the start of the line: Bubble Tea takes the cursor to be there, but
+// the terminal itself may have shown what was typed, like ^C.
+const home = "\r"
 
 // Live draws one line a torrent in place, on a terminal. It reads no input,
 // changes no mode of the terminal and leaves the cursor visible, so that there is
@@ -42,8 +47,9 @@ func NewLive(b status.Backend, out io.Writer, st Style) *Live {
 	return &Live{backend: b, out: out, style: st}
 }
 
-// Run draws until ctx ends, then draws the last state once more, leaves it
-// on the screen with the cursor below it, and returns.
+// Run draws until ctx ends, then draws the last state once more, leaves what is
+// at rest in it on the screen with the cursor below it, and returns. Lines of torrents that are still
+// under way are taken away: whoever ended that says how far they came.
 func (l *Live) Run(ctx context.Context) error {
 	p := tea.NewProgram(model{look: l.look, style: l.style, width: 80}, tea.WithInput(nil), tea.WithOutput(l.out),
 		tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler(), tea.WithoutBracketedPaste(), tea.WithEnvironment(os.Environ()))
@@ -94,7 +100,7 @@ func (l *Live) Write(b []byte) (int, error) {
 	}
 	l.mu.Unlock()
 	if lines != nil {
-		program.Println(strings.Join(lines, "\n"))
+		program.Println(home + strings.Join(lines, "\n"))
 	}
 	return len(b), nil
 }
@@ -163,17 +169,20 @@ func (m *model) note(s snapshot) {
 // View implements tea.Model.
 func (m model) View() string {
 	var b strings.Builder
-	names := column(m.torrents)
-	for i := range m.torrents {
+	names, shown := column(m.torrents), m.torrents
+	if m.done {
+		shown = slices.DeleteFunc(slices.Clone(shown), func(t status.Torrent) bool { return !atRest(&t) })
+	}
+	for i := range shown {
 		if i == maxLines {
-			fmt.Fprintf(&b, "and %d more\n", len(m.torrents)-i)
+			fmt.Fprintf(&b, "and %d more\n", len(shown)-i)
 			break
 		}
-		b.WriteString(line(&m.torrents[i], max(m.width-1, 1), names, m.style))
+		b.WriteString(line(&shown[i], max(m.width-1, 1), names, m.style))
 		b.WriteByte('\n')
 	}
 	if m.done {
-		return b.String()
+		return home + home + b.String() // it differs from the last frame, so that all of it is drawn again
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return home + strings.TrimSuffix(b.String(), "\n")
 }

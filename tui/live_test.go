@@ -135,3 +135,10 @@ func TestViewOfManyTorrents(t *testing.T) {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }
+
+func TestLastViewHasNoBarThatStoppedMoving(t *testing.T) {
+	m := model{width: 80, done: true, torrents: []status.Torrent{{Name: "half", Phase: status.Leeching, Wanted: 100, Have: 50}, {Name: "all", Phase: status.Seeding}}}
+	if got := m.View(); strings.Contains(got, "half") || !strings.Contains(got, "all") {
+		t.Errorf("%q", got)
+	}
+}

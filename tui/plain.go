@@ -13,7 +13,8 @@ import (
 )
 
 // Plain writes a line when a torrent starts, every tenth of it or every minute,
-// and at its end: progress for logs, cron and screen readers.
+// and when it is done: progress for logs, cron and screen readers. Of torrents that failed or were
+// given up it says nothing: the command does, with the reason.
 type Plain struct {
 	backend status.Backend
 	out     io.Writer
@@ -40,23 +41,23 @@ func NewPlain(b status.Backend, out io.Writer, ends bool) *Plain {
 	return &Plain{backend: b, out: out, ends: ends, said: map[metainfo.ID]said{}}
 }
 
-// Run writes until ctx ends, and what there is to say about the last state.
+// Run writes until ctx ends, and then about what is at rest: how far the others came is told by whoever ended that.
 func (p *Plain) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
-		if err := p.look(); err != nil {
+		if err := p.look(false); err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return p.look()
+			return p.look(true)
 		case <-tick.C:
 		}
 	}
 }
 
-func (p *Plain) look() error {
+func (p *Plain) look(last bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
 	ts, err := p.backend.Torrents(ctx)
@@ -64,6 +65,9 @@ func (p *Plain) look() error {
 		return nil // an engine on its way out has nothing more to say
 	}
 	for i := range ts {
+		if last && !atRest(&ts[i]) {
+			continue
+		}
 		if s, ok := p.step(time.Now(), &ts[i]); ok {
 			if _, err := io.WriteString(p.out, s+"\n"); err != nil {
 				return fmt.Errorf("writing progress: %w", err)
@@ -75,6 +79,9 @@ func (p *Plain) look() error {
 
 // step returns the line to write about t at the moment now, if there is one.
 func (p *Plain) step(now time.Time, t *status.Torrent) (string, bool) {
+	if t.Phase == status.Failed || givenUp(t, p.ends) {
+		return "", false
+	}
 	last, known := p.said[t.ID]
 	next := said{phase: t.Phase, tenth: int(Share(t) * 10), sent: t.UpTotal, at: now}
 	due := now.Sub(last.at) >= plainEvery && (t.Phase != status.Seeding || t.UpTotal != last.sent)

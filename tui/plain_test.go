@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"shoal/metainfo"
 	"shoal/status"
 )
 
@@ -68,5 +69,23 @@ func TestPlainSpeaksEveryMinuteWhileSlow(t *testing.T) {
 	}
 	if n != 10 {
 		t.Errorf("%d lines in ten minutes", n)
+	}
+}
+
+func TestPlainLeavesFailuresToTheCommand(t *testing.T) {
+	for _, s := range []status.Torrent{{Phase: status.Failed, Err: "no space"}, {Phase: status.Paused, Wanted: 1000, Have: 10}} {
+		if got, ok := NewPlain(nil, nil, true).step(time.Now(), &s); ok {
+			t.Errorf("it says %q", got)
+		}
+	}
+}
+
+func TestPlainEndsWithWhatIsAtRest(t *testing.T) {
+	b := &fakeBackend{}
+	b.set(nil, status.Torrent{ID: metainfo.ID{V1: metainfo.Hash{1}}, Name: "a", Phase: status.Leeching, Wanted: 1000, Have: 500},
+		status.Torrent{ID: metainfo.ID{V1: metainfo.Hash{2}}, Name: "b", Phase: status.Seeding, Size: 1000, Wanted: 1000, Have: 1000})
+	var out strings.Builder
+	if err := NewPlain(b, &out, true).look(true); err != nil || out.String() != "b: done, 1.0 kB\n" {
+		t.Errorf("it says %q, %v", out.String(), err)
 	}
 }

@@ -146,7 +146,7 @@ var guards = []guard{
 	{"S01", "piece/store.go", "return s.fileError(\"write\", sp.File, err)", "return nil", "piece ^TestS01"},
 	{"S02", "piece/store.go", "return n, s.fileError(\"read\", sp.File, err)", "return n, nil", "piece ^TestS02"},
 	{"S03", "piece/store_sync.go", "s.syncFailed(s.fileError(\"sync\", h.file, err), h.file)", "{}", "piece ^TestS03"},
-	{"S03", "piece/store_sync.go", "if s.batch.Has(int(p)) || s.pieces.Has(int(p)) {", "if true {", "piece ^TestS03"},
+	{"S03", "piece/store_sync.go", "if s.batch.Has(piece) || s.pieces.Has(piece) {", "if true {", "piece ^TestS03"},
 	{"S04", "piece/store_look.go", "if err := s.root.Check(); err != nil {", "", "piece ^TestS04"},
 	{"S04", "piece/store_look.go", "if now.Inode != st.stat.Inode {", "", "piece ^TestS04"},
 	{"S04", "piece/store_look.go", "case now.Size < extent:", "", "piece ^TestS04"},

@@ -40,8 +40,8 @@ var arrows = map[string][]string{
 }
 
 // testArrows are the arrows that only tests have: a test of the session that scripts a remote
-// peer says what that peer sends.
-var testArrows = map[string][]string{"session": {"peer/wire"}}
+// peer says what that peer sends, and one of the swarm fuzzes it over a real connection.
+var testArrows = map[string][]string{"session": {"peer/wire"}, "swarm": {"peer"}}
 
 // shared are the tools that every room may use; testOnly may be imported by tests alone.
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,8 +34,9 @@ Nothing is written and no peer or tracker is asked; TORRENT may be - for
 standard input.
 
 Standard output has one line for each file that is missing, too short, too long
-or damaged, with the pieces that are wrong, and one about the whole. The exit
-code is 8 when anything is wrong.`,
+or damaged, with the pieces that are wrong, counted from 0 as on the wire, and one
+about the whole. The exit code is 8 when anything is wrong, 1 when there is no
+such folder. Of a file that is too long only get --overwrite cuts what is too much.`,
 		Example: `  shoal check debian.torrent                      in this folder
   shoal check debian.torrent ~/Downloads
   shoal check album.torrent ~/Music/album
@@ -101,10 +103,11 @@ func check(ctx context.Context, con *console, o *checkOptions, source, dir strin
 	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
+	named := dir
 	dir = contentFolder(dir, t.Info)
 	folder, err := fsys.OpenDir(dir)
 	if err != nil {
-		return withCode(exitDamaged, err)
+		return notContent(named, t.Info, err)
 	}
 	defer folder.Close()
 	if o.jobs == 0 {
@@ -122,6 +125,17 @@ func check(ctx context.Context, con *console, o *checkOptions, source, dir strin
 		return err
 	}
 	return c.tell(con, place(dir, t.Info))
+}
+
+// notContent says why what a person named for the content cannot be looked into.
+func notContent(named string, in *metainfo.Info, err error) error {
+	switch st, bad := os.Stat(named); {
+	case errors.Is(bad, fs.ErrNotExist):
+		err = fmt.Errorf("%s: there is no such file or folder", named)
+	case bad == nil && !st.IsDir():
+		err = fmt.Errorf("%s is a file: name the folder that %s is in", named, filepath.Base(place(".", in)))
+	}
+	return withCode(exitFailure, err)
 }
 
 // contentFolder is the folder that a torrent's files lie in, where a person may have named
@@ -143,7 +157,7 @@ func contentFolder(dir string, in *metainfo.Info) string {
 
 // tell reports what the check has found.
 func (c *checker) tell(con *console, path string) error {
-	sum := checkedEvent{event: newEvent("done"), ID: c.torrent.ID.String(), Path: path, Size: c.torrent.Info.Payload(), Pieces: c.torrent.Info.NumPieces()}
+	sum := checkedEvent{ID: c.torrent.ID.String(), Path: path, Size: c.torrent.Info.Payload(), Pieces: c.torrent.Info.NumPieces()}
 	for i, f := range c.torrent.Info.Files() {
 		if f.Pad || f.Symlink {
 			continue
@@ -162,14 +176,15 @@ func (c *checker) tell(con *console, path string) error {
 	}
 	sum.Have, sum.WrongPieces = c.right()
 	sum.OK = sum.WrongFiles == 0 && sum.WrongPieces == 0
+	sum.event = newEvent("done") // after those of its files
 	con.Event(sum)
 	name := text.Clean(c.torrent.Info.Name(), 0)
 	if sum.OK {
 		con.Result("%-8s %s  %s in %s, %s: all as the torrent says", stateOK, name, text.Size(sum.Size), count(sum.Files, "file"), count(sum.Pieces, "piece"))
 		return nil
 	}
-	con.Result("%-8s %s  %d of %s and %d of %s are wrong; %s of %s are right", "bad", name, sum.WrongFiles, count(sum.Files, "file"),
-		sum.WrongPieces, count(sum.Pieces, "piece"), text.Size(sum.Have), text.Size(sum.Size))
+	con.Result("%-8s %s  %d of %s and %d of %s are wrong: %s of %s", "bad", name, sum.WrongFiles, count(sum.Files, "file"),
+		sum.WrongPieces, count(sum.Pieces, "piece"), text.Size(sum.Size-sum.Have), text.Size(sum.Size))
 	return withCode(exitDamaged, reported{errors.New("damaged")})
 }
 
@@ -179,6 +194,24 @@ func count(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// maxRanges is how many ranges of pieces a person is shown.
+const maxRanges = 8
+
+// someRanges writes ascending numbers like "3-9, 12 and 40 more".
+func someRanges(list []int) string {
+	words := func(list []int) string { return strings.ReplaceAll(ranges(list), ",", ", ") }
+	n := 0
+	for i := range list {
+		if i == 0 || list[i] != list[i-1]+1 {
+			n++
+		}
+		if n > maxRanges {
+			return fmt.Sprintf("%s and %d more", words(list[:i]), len(list)-i)
+		}
+	}
+	return words(list)
 }
 
 // ranges writes ascending numbers as "3,7-9".

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"shoal/internal/text"
+	"shoal/metainfo"
 	"shoal/tui"
 )
 
@@ -30,8 +31,9 @@ import (
 
 // console is the program's one voice. Its methods may be called from any goroutine.
 type console struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdin  io.Reader
+	stdout *results
+	stderr io.Writer
 
 	json      bool
 	quiet     bool
@@ -45,10 +47,13 @@ type console struct {
 	live   *tui.Live // draws on stderr now
 	later  []byte    // results that wait for its end
 	howFar func()    // tells how far the command is; nil: there is nothing to tell
+
+	telling sync.Mutex           // held while a progress event is chosen and printed
+	ended   map[metainfo.ID]bool // of which no progress is told any more
 }
 
 func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
-	return &console{stdin: stdin, stdout: stdout, stderr: stderr}
+	return &console{stdin: stdin, stdout: &results{w: stdout}, stderr: stderr, ended: map[metainfo.ID]bool{}}
 }
 
 // register adds the flags that every command has.
@@ -95,7 +100,7 @@ func (c *console) Error(about string, err error) {
 	if errors.As(err, &told) {
 		return
 	}
-	if c.json {
+	if c.json && c.stdout.lost() == nil {
 		c.Event(errorEvent{event: newEvent("error"), Source: about, Code: codeOf(err), Message: text.Clean(err.Error(), 0)})
 		return
 	}
@@ -159,6 +164,15 @@ func (c *console) drawing(l *tui.Live) {
 	if c.live = l; l == nil {
 		_, _ = c.stdout.Write(c.later)
 		c.later = nil
+	}
+}
+
+// interrupted begins a fresh line after the ^C that a terminal shows. Progress that is drawn overwrites it.
+func (c *console) interrupted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live == nil && isTerminal(c.stderr) {
+		_, _ = io.WriteString(c.stderr, "\n")
 	}
 }
 
@@ -280,6 +294,9 @@ type errorEvent struct {
 
 // isTerminal reports whether w is a terminal.
 func isTerminal(w any) bool {
+	if r, ok := w.(*results); ok {
+		w = r.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

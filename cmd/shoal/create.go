@@ -89,6 +89,9 @@ func create(cmd *cobra.Command, con *console, o *createOptions, path string) err
 	if o.v2 || o.hy {
 		return withCode(exitUsage, errors.New("making v2 and hybrid torrents is not yet supported: leave --v2 and --hybrid out for a v1 torrent"))
 	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%s: %w", path, plainCause(err))
+	}
 	date, err := parseDate(o.date)
 	if err != nil {
 		return withCode(exitUsage, err)

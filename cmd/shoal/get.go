@@ -68,6 +68,7 @@ func newGet(con *console) *cobra.Command {
   shoal get --files 1-3,8 album.torrent               some of them
   shoal get --only '*.flac' --exclude covers album.torrent
   shoal get --stall-timeout 10m --on-done 'notify-send "it is here"' debian.torrent
+  shoal get --on-done "sh -c 'mv \"\$SHOAL_TORRENT_PATH\" /srv/done'" debian.torrent
   ls *.torrent | shoal get -                          several at once
   shoal get --json debian.torrent | jq .              for programs`,
 		ValidArgsFunction: torrentFiles,

@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,10 +19,10 @@ import (
 func newInspect(con *console) *cobra.Command {
 	var onlyMagnet, onlyFiles bool
 	cmd := &cobra.Command{
-		Use:   "inspect FILE|MAGNET",
+		Use:   "inspect FILE|MAGNET|HASH",
 		Short: "Show what is inside of a .torrent file or magnet link",
-		Long: `Shows what a .torrent file, a URL of one, or a magnet link says; - reads a
-.torrent file from standard input. Nothing is downloaded and no peer is asked.
+		Long: `Shows what a .torrent file, a URL of one, a magnet link or an info hash says; -
+reads a .torrent file from standard input. Nothing is downloaded and no peer is asked.
 
 Trackers are shown by tier, files as a tree with the number that get --files
 takes. Foreign text is shown with everything that could steer a terminal made
@@ -98,6 +101,11 @@ func describe(cmd *cobra.Command, con *console, source string) (*description, er
 			return nil, withCode(exitBadTorrent, err)
 		}
 		return ofMagnet(m), nil
+	}
+	if id, err := metainfo.ParseID(source); err == nil {
+		if _, err := os.Lstat(source); errors.Is(err, fs.ErrNotExist) {
+			return ofMagnet(metainfo.Magnet{ID: id}), nil
+		}
 	}
 	t, err := readAny(cmd.Context(), source, con.stdin)
 	if err != nil {

@@ -92,6 +92,14 @@ func (e *engine) download(ctx context.Context, j *job, o *getOptions) (err error
 	if err == nil {
 		j.remember(ctx, e)
 	}
+	return twice(err)
+}
+
+// twice is err in words that fit the command line.
+func twice(err error) error {
+	if errors.Is(err, session.ErrDuplicate) {
+		return withCode(exitDuplicate, errors.New("this torrent is named twice"))
+	}
 	return err
 }
 
@@ -108,6 +116,9 @@ func (e *engine) await(ctx context.Context, con *console, j *job, o *getOptions)
 	defer giveUp(nil)
 	go e.watchOver(wait, con, j, o.stall, giveUp)
 	j.err = e.Wait(wait, j.id)
+	if j.err != nil || !o.keepSeeding {
+		con.end(j.id)
+	}
 	now := context.WithoutCancel(ctx)
 	t, err := find(now, e, j.id)
 	switch impatient := outOfPatience(wait); {
@@ -168,7 +179,8 @@ func settle(ctx context.Context, con *console, e *engine) {
 }
 
 // verdict turns the ends of the jobs into one error that has been reported
-// already: nil, the code that all failures share when nothing succeeded, or "some".
+// already: nil, the code that all failures share when nothing succeeded, or "some". Where
+// nothing went wrong but that torrents were named twice, it is the code of that.
 func verdict(jobs []*job) error {
 	code, failed := 0, 0
 	for _, j := range jobs {
@@ -186,7 +198,7 @@ func verdict(jobs []*job) error {
 	switch {
 	case failed == 0:
 		return nil
-	case failed < len(jobs):
+	case failed < len(jobs) && code != exitDuplicate: // what was named twice is there
 		code = exitSome
 	}
 	return withCode(code, reported{errors.New("failed")})

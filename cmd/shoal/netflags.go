@@ -34,7 +34,7 @@ func (r *rate) String() string {
 	if *r == 0 {
 		return ""
 	}
-	return text.SizeBinary(int64(*r))
+	return text.SizeBinary(int64(*r)) + "/s"
 }
 func (r *rate) Type() string { return "RATE" }
 func (r *rate) Set(s string) error {

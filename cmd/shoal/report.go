@@ -119,7 +119,7 @@ func jsonProgress(ctx context.Context, con *console, out io.Writer, b status.Bac
 		cancel()
 		for i := range ts {
 			if err == nil {
-				con.eventTo(out, progressOf(&ts[i]))
+				con.progressEvent(out, &ts[i])
 			}
 		}
 		if ctx.Err() != nil {
@@ -130,6 +130,22 @@ func jsonProgress(ctx context.Context, con *console, out io.Writer, b status.Bac
 		case <-tick.C:
 		}
 	}
+}
+
+// progressEvent prints a progress line, unless the torrent's end was told already.
+func (c *console) progressEvent(out io.Writer, t *status.Torrent) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	if !c.ended[t.ID] {
+		c.eventTo(out, progressOf(t))
+	}
+}
+
+// end says that the end of a torrent is told next: no progress of it may follow.
+func (c *console) end(id metainfo.ID) {
+	c.telling.Lock()
+	c.ended[id] = true
+	c.telling.Unlock()
 }
 
 func progressOf(t *status.Torrent) progressEvent {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,21 +12,27 @@ import (
 // run is the whole program but for the process around it: it carries out args
 // and returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, release := interruptible(context.Background(), stderr)
-	defer release()
 	con := newConsole(stdin, stdout, stderr)
+	ctx, release := interruptible(context.Background(), con)
+	defer release()
 	defer onStatusSignal(con.asked)()
 	root, began := newRoot(con)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(con.stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitDone
-	}
-	if !*began { // cobra could not make sense of the words
-		err = withCode(exitUsage, fmt.Errorf("%w; see `shoal help`", err))
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		if err = con.stdout.lost(); err == nil {
+			return exitDone
+		}
+	case !*began: // cobra could not make sense of the words
+		help := "shoal help"
+		if cmd != root && cmd.Name() != "help" {
+			help += " " + cmd.Name()
+		}
+		err = withCode(exitUsage, fmt.Errorf("%w; see `%s`", err, help))
 	}
 	con.Error("", err)
 	return codeOf(err)
@@ -55,34 +60,37 @@ A flag wins over the environment.
   shoal inspect debian.torrent                 what is inside`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       versionLine(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
-			return con.check()
+			if err := con.check(); err != nil {
+				return err
+			}
+			for _, name := range strangers(cmd.Root()) {
+				con.Note("environment variable %s has no effect: no flag is called so", name)
+			}
+			return nil
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainFlagError(err) })
 	con.register(root.PersistentFlags())
 	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDemo(con), newCompletion(con), newMan(con), newVersion(con))
-	root.SetHelpCommand(&cobra.Command{
-		Use: "help [command]", Short: "Help about any command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err == nil && len(rest) > 0 {
-				err = fmt.Errorf("unknown command %q", strings.Join(rest, " "))
-			}
-			if err != nil {
-				return withCode(exitUsage, err)
-			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
-		},
-	})
+	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.DisableDefaultCmd = true
 	for _, c := range root.Commands() {
 		work := c.RunE
+		c.Args = wanted(c.Args)
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			*began = true
 			return work(cmd, args)
@@ -96,13 +104,13 @@ A flag wins over the environment.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
-		name := "SHOAL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		name := variable(f.Name)
 		value, ok := lookupEnv(name)
 		if !ok || f.Changed || f.Name == "help" || failed != nil {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
-			failed = fmt.Errorf("environment variable %s: %w", name, err)
+			failed = fmt.Errorf("environment variable %s: %w", name, plainFlagError(err))
 		}
 	})
 	return failed

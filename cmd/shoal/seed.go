@@ -132,7 +132,10 @@ func (e *engine) lookAfter(ctx context.Context, con *console, jobs []*job) {
 // serve loads or makes the job's torrent and hands it to the session.
 func (e *engine) serve(ctx context.Context, con *console, j *job, o *seedOptions) (err error) {
 	dir, trust := o.data, o.trust
-	if strings.EqualFold(filepath.Ext(j.source), ".torrent") {
+	if isMagnet(j.source) {
+		return withCode(exitUsage, errors.New("a magnet link has nothing to serve: name a file, a folder or a .torrent file"))
+	}
+	if strings.EqualFold(filepath.Ext(j.source), ".torrent") || isURL(j.source) {
 		j.torrent, err = load(ctx, j.source, session.SystemNet{})
 	} else {
 		j.source = filepath.Clean(j.source)
@@ -154,7 +157,7 @@ func (e *engine) serve(ctx context.Context, con *console, j *job, o *seedOptions
 	j.dir = folder.Path()
 	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Seed: true, Trust: trust,
 		NoSuperSeed: o.noSuper, Up: int64(o.upEach), Down: int64(o.downEach)})
-	return j.explain(err)
+	return j.explain(twice(err))
 }
 
 // ready waits for the check of one torrent and says that it is being served.
@@ -197,7 +200,7 @@ func makeTorrent(ctx context.Context, con *console, name string, opt metainfo.Bu
 		return nil, err
 	}
 	if _, err := os.Stat(abs); err != nil {
-		return nil, err
+		return nil, plainCause(err)
 	}
 	opt.CreatedBy = "shoal"
 	opt.Progress = con.hashing(filepath.Base(abs))

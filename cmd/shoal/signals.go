@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,14 +14,17 @@ const stopWithin = 5 * time.Second
 // interruptible returns a context that the first INT, TERM or HUP ends. A
 // second signal ends the process at once, and so does the end of
 // stopWithin. release gives the signals back.
-func interruptible(parent context.Context, stderr io.Writer) (ctx context.Context, release func()) {
+func interruptible(parent context.Context, con *console) (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	over := make(chan struct{})
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		select {
-		case <-signals:
+		case s := <-signals:
+			if s == os.Interrupt {
+				con.interrupted()
+			}
 			cancel()
 		case <-over:
 			return
@@ -38,7 +39,7 @@ func interruptible(parent context.Context, stderr io.Writer) (ctx context.Contex
 			}
 			os.Exit(code)
 		case <-late.C:
-			fmt.Fprintf(stderr, "shoal: the clean stop took more than %v; leaving now\n", stopWithin)
+			con.Warn("the clean stop took more than %v; leaving now", stopWithin)
 			os.Exit(exitUnfinished)
 		case <-over:
 		}

@@ -91,7 +91,10 @@ func load(ctx context.Context, source string, n session.Net) (*metainfo.Torrent,
 }
 
 func read(ctx context.Context, source string, n session.Net) (*metainfo.Torrent, error) {
+	scheme, _, other := strings.Cut(source, "://")
 	switch {
+	case source == "":
+		return nil, withCode(exitUsage, errors.New("a source is empty: name a .torrent file or a URL of one"))
 	case isMagnet(source):
 		if _, err := metainfo.ParseMagnet(source); err != nil {
 			return nil, withCode(exitBadTorrent, err)
@@ -99,6 +102,8 @@ func read(ctx context.Context, source string, n session.Net) (*metainfo.Torrent,
 		return nil, withCode(exitBadTorrent, errors.New("magnet links are not yet supported here: use the .torrent file"))
 	case isURL(source):
 		return fetch(ctx, source, n)
+	case other:
+		return nil, withCode(exitUsage, fmt.Errorf("%s is not supported: name a .torrent file, or an http or https URL of one", text.Clean(scheme, 20)))
 	}
 	t, err := readFile(source)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -108,6 +108,38 @@ func TestT01GetOnATerminal(t *testing.T) {
 	}
 }
 
+// TestInterruptOnATerminal: the ^C that the terminal shows is overwritten, and no bar that has
+// ceased to move is left below the message.
+func TestInterruptOnATerminal(t *testing.T) {
+	dir := t.TempDir()
+	if err := fillRandom(filepath.Join(dir, "x.bin"), 20<<20); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(dir, "state"), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "HOME="+dir)
+	seed := &running{cmd: exec.Command("shoal", "seed", "x.bin", "--listen", "127.0.0.1:0", "--save-torrent", "x.torrent", "--progress", "none"), ended: make(chan struct{})}
+	seed.cmd.Dir, seed.cmd.Env = dir, env
+	address, err := seed.begin(regexp.MustCompile(`seeding .* on (\S+)`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seed.kill()
+	s := screen.New(100, 10)
+	get := exec.Command("shoal", "get", "--peer", address, "--listen", "127.0.0.1:0", "--limit-down", "2MB", "-o", "out", "x.torrent")
+	get.Dir, get.Env = dir, env
+	p, err := screen.Start(get, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	onScreen(t, s, `x\.bin +[1-6]\d%│█`)
+	fmt.Fprint(p.Keyboard, "\x03")
+	if code := exitCode(p.Wait()); code != exitUnfinished {
+		t.Errorf("exit code %d", code)
+	}
+	if left := strings.TrimSpace(s.String()); !regexp.MustCompile(`^shoal: x\.torrent: interrupted with [^\n]*$`).MatchString(left) {
+		t.Errorf("what is left on the screen:\n%s", left)
+	}
+}
+
 // onScreen waits until the screen shows something that matches.
 func onScreen(t *testing.T, s *screen.Screen, pattern string) {
 	t.Helper()

@@ -35,15 +35,20 @@ func newVersion(con *console) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v, c := versionOf(debug.ReadBuildInfo())
-			detail := ""
-			if c != "" {
-				detail = "commit " + c + ", "
-			}
-			con.Result("shoal %s (%s%s, %s/%s)", v, detail, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			con.Result("%s", versionLine())
 			con.Event(versionEvent{newEvent("version"), v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH})
 			return nil
 		},
 	}
+}
+
+// versionLine is what a person is told about this program.
+func versionLine() string {
+	v, c := versionOf(debug.ReadBuildInfo())
+	if c != "" {
+		c = "commit " + c + ", "
+	}
+	return fmt.Sprintf("shoal %s (%s%s, %s/%s)", v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // versionOf returns the version and the commit: what the linker was told, else
