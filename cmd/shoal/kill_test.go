@@ -24,7 +24,7 @@ import (
 // again at moments that chance chooses, and goes on. In the end the file is
 // right, and the seed has sent at most lossPerKill more for every kill.
 //
-//	SHOAL_KILLS=50 SHOAL_KILL_MIB=1024 go test ./cmd/shoal -run TestR01 -v
+//	TEST_KILLS=50 TEST_KILL_MIB=1024 go test ./cmd/shoal -run TestR01 -v
 const lossPerKill = 16 << 20
 
 // killRate is the download limit in bytes a second. It keeps the transfer long
@@ -32,9 +32,9 @@ const lossPerKill = 16 << 20
 const killRate = 40_000_000
 
 func TestR01KillLoop(t *testing.T) {
-	kills, mib := envInt(t, "SHOAL_KILLS", 8), envInt(t, "SHOAL_KILL_MIB", 160)
+	kills, mib := envInt(t, "TEST_KILLS", 8), envInt(t, "TEST_KILL_MIB", 160)
 	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("SHOAL_KILL_SEED"); s != "" {
+	if s := os.Getenv("TEST_KILL_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	t.Logf("seed %d", seed)
