@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -42,8 +43,10 @@ func TestDialTellsOfTypedPeers(t *testing.T) {
 			}
 		}
 	})
-	bubble(t, func(t *testing.T, w *sim, seed *node) {
-		w.tracker(time.Minute)
+	synctest.Test(t, func(t *testing.T) {
+		w := newSim(t, 1<<20, 64<<10)
+		defer w.close()
+		w.tracker(time.Minute) // before any session reads the torrent
 		gone := w.node(quick)
 		gone.start(Add{}) // announces itself and vanishes
 		time.Sleep(time.Second)
