@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"peer/wire":              {"metainfo"},
 	"piece":                  {"metainfo"},
 	"tracker":                {"metainfo"},
+	"dht/guard":              {},
 	"status":                 {"metainfo"},
 	"metainfo":               {},
 	"internal/bencode":       {},
