@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"peer/wire":              {"metainfo"},
 	"piece":                  {"metainfo"},
 	"tracker":                {"metainfo"},
+	"dht":                    {"dht/guard", "metainfo"},
 	"dht/guard":              {},
 	"status":                 {"metainfo"},
 	"metainfo":               {},
@@ -59,7 +60,9 @@ var libraries = map[string][]string{
 	"github.com/spf13/pflag":             {"cmd/shoal"},
 	"github.com/rogpeppe/go-internal":    {"cmd/shoal"},
 	"golang.org/x/term":                  {"cmd/shoal"},
-	"golang.org/x/time":                  {"session/budget"},
+	"github.com/anacrolix/dht/v2":        {"dht"},
+	"github.com/anacrolix/log":           {"dht"},
+	"golang.org/x/time":                  {"session/budget", "dht"},
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
 	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
 }
