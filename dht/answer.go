@@ -13,7 +13,7 @@ import (
 const (
 	sampleSize  = 50  // peers (BEP 5 names no number)
 	fullReply   = 900 // bytes for nodes, peers and filters, below the 1024 of BEP 32
-	firstReply  = 210 // the same towards somebody who has never answered us: no use in flooding others
+	firstReply  = 195 // the same towards somebody who has never answered us: no use in flooding others
 	nodesOfBoth = 3   // nodes that peers must leave room for
 )
 
@@ -101,10 +101,16 @@ func (n *Node) answer(now time.Time, q question) []byte {
 	return encode(krpcReply{raw, q.t, "r"})
 }
 
-// putNodes names the most closest good nodes that we know. Both families are two networks, and
-// this node knows one of them (BEP 32).
+// putNodes names the closest good nodes that we know. A quarter may go to ids that do not fit their
+// addresses (BEP 42), more only if there are no others. Both families are two networks, and this node
+// knows one of them (BEP 32).
 func (n *Node) putNodes(res *krpcResult, now time.Time, q question, most int) {
-	nodes := compactNodes(n.table.closest(q.target, most, func(e *entry) bool { return e.good(now) && e.addr != q.from }))
+	pick := func(fits bool) []contact {
+		return n.table.closest(q.target, most, func(e *entry) bool { return e.fits == fits && e.good(now) && e.addr != q.from })
+	}
+	fit, misfit := pick(true), pick(false)
+	misfit = misfit[:min(len(misfit), max(most/4, most-len(fit)))]
+	nodes := compactNodes(append(fit[:min(len(fit), most-len(misfit))], misfit...))
 	if n.cfg.IPv6 {
 		res.Nodes6 = nodes
 	} else {
@@ -130,6 +136,9 @@ func (n *Node) putPeers(res *krpcResult, now time.Time, q question, known bool) 
 	peers := n.peers.get(now, q.target, min(sampleSize, (room-nodesOfBoth*nodeLen)/valueLen))
 	for _, p := range peers {
 		res.Values = append(res.Values, compact(p))
+	}
+	if len(peers) == 0 {
+		room = fullReply // the guard cuts what is too much
 	}
 	n.putNodes(res, now, q, min(closeEnough, (room-len(peers)*valueLen)/nodeLen))
 }

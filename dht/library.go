@@ -196,6 +196,9 @@ func readQuestion(m *krpc.Msg, source net.Addr) (question, bool) {
 
 // estimate is BEP 33's estimate of how many addresses a filter holds.
 func estimate(filter [256]byte) float64 {
+	if filter == [256]byte{} {
+		return 0 // the formula is for others
+	}
 	f := krpc.ScrapeBloomFilter(filter)
 	return f.EstimateCount()
 }

@@ -16,7 +16,8 @@ import (
 const (
 	walkTime     = 15 * time.Second
 	announceTime = 3 * time.Second
-	seedNodes    = 16              // nodes of the table that a walk begins with
+	seedNodes    = 16              // nodes of the table that a walk begins with, those whose ids fit
+	seedMisfits  = 8               // and others: separately, so that ids chosen near the target are not all it knows
 	seedBlind    = 8               // starting nodes beside them while the table knows few
 	hopeFor      = 5 * time.Second // then a walk that nobody answers is given up
 )
@@ -146,7 +147,7 @@ func (n *Node) walk(ctx context.Context, target metainfo.Hash, o walkOptions) (*
 	defer n.countWalk(-1)
 	parent, begin := ctx, time.Now()
 	ctx, cancel := n.alive(ctx, walkTime)
-	w := newWalk(target, fitting)
+	w := newWalk(target, o.method == "get_peers" && !o.scrape, fitting)
 	results := make(chan outcome, maxAsked) // room for all: nobody waits to be heard
 	var asking sync.WaitGroup
 	defer asking.Wait()
@@ -205,14 +206,15 @@ func (w *walk) take(r outcome) {
 		w.failed(r.to.addr)
 		return
 	}
-	w.answered(r.to.addr, r.reply.id, r.reply.token, r.reply.nodes)
+	w.answered(r.to.addr, r.reply.id, r.reply.token, r.reply.nodes, len(r.reply.peers))
 }
 
 // seeds returns the nodes that a walk to target begins with.
 func (n *Node) seeds(target metainfo.Hash) []contact {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	nodes := n.table.closest(target, seedNodes, func(e *entry) bool { return e.fails < failsToSpare })
+	nodes := n.table.closest(target, seedNodes, func(e *entry) bool { return e.fits && e.fails < failsToSpare })
+	nodes = append(nodes, n.table.closest(target, seedMisfits, func(e *entry) bool { return !e.fits && e.fails < failsToSpare })...)
 	if len(nodes) < enoughNodes {
 		saved := slices.Clone(n.saved)
 		slices.SortFunc(saved, func(a, b contact) int { return compareDistance(target, a.id, b.id) })

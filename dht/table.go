@@ -41,7 +41,7 @@ func (e *entry) good(now time.Time) bool {
 type bucket struct {
 	entries   []*entry
 	spares    []contact // answered once; the latest last
-	refreshed time.Time // last change, or look-up for a node of this bucket
+	refreshed time.Time // last change or answer, or look-up for a node of this bucket
 }
 
 // table is the routing table: only nodes that answered, one per address, one per network in a
@@ -75,6 +75,7 @@ func (t *table) answered(now time.Time, c contact) {
 		switch {
 		case e.contact == c:
 			e.replied, e.fails = now, 0
+			t.buckets[prefixLen(t.own, c.id)].refreshed = now
 			return
 		case e.addr != c.addr && e.good(now): // one node an address, and the first one has not left
 			return
@@ -197,14 +198,16 @@ func (t *table) each(f func(e *entry)) {
 
 // closest returns the n entries nearest to target that ok accepts, nearest first.
 func (t *table) closest(target metainfo.Hash, n int, ok func(e *entry) bool) []contact {
-	var all []contact
+	out := make([]contact, 0, n+1)
 	t.each(func(e *entry) {
-		if ok(e) {
-			all = append(all, e.contact)
+		if len(out) == n && (n == 0 || compareDistance(target, e.id, out[n-1].id) > 0) || !ok(e) {
+			return
 		}
+		i, _ := slices.BinarySearchFunc(out, e.id, func(c contact, id metainfo.Hash) int { return compareDistance(target, c.id, id) })
+		out = slices.Insert(out, i, e.contact)
+		out = out[:min(n, len(out))]
 	})
-	slices.SortFunc(all, func(a, b contact) int { return compareDistance(target, a.id, b.id) })
-	return all[:min(n, len(all))]
+	return out
 }
 
 // due returns at most n nodes to ping: those silent for longer than they count as good, and those
@@ -231,8 +234,8 @@ func latest(e *entry) time.Time {
 	return e.replied
 }
 
-// stale returns the first bucket, down to one below the deepest in use, that has room and has not
-// been looked after for a while; -1 for none. It counts as looked after from now on.
+// stale returns the first bucket, down to one below the deepest in use, in which nothing happened
+// for a while (BEP 5); -1 for none. It counts as looked after from now on.
 func (t *table) stale(now time.Time) int {
 	deepest := -1
 	for i := range t.buckets {

@@ -13,6 +13,9 @@ const (
 	closeEnough = 8  // the closest nodes that must have been asked (k of BEP 5)
 	paths       = 3  // ways that share no node, so that one liar does not lead them all
 	pathDepth   = 3  // of each way the closest that must have been asked
+	wideEnough  = 20 // instead of closeEnough for a search that found fewer than fewPeers
+	wideDepth   = 5  // instead of pathDepth
+	fewPeers    = 8
 	parallel    = 6  // queries that are not late at one moment
 	perReply    = 8  // nodes taken from one reply
 	perSeat     = 2  // candidates with one address; a liar may have named a wrong port
@@ -62,6 +65,9 @@ type walk struct {
 	asked    int
 	misfits  int // asked of lists[misfit]
 	answers  int
+	search   bool // for peers: goes wider before it gives up
+	wide     bool
+	peers    int // named so far
 	nextPath int
 }
 
@@ -70,10 +76,10 @@ const (
 	misfit = 1
 )
 
-// newWalk starts a walk to target. fitting is BEP 42's rule.
-func newWalk(target metainfo.Hash, fitting func(contact) bool) *walk {
+// newWalk starts a walk to target, in search of peers or of nodes alone. fitting is BEP 42's rule.
+func newWalk(target metainfo.Hash, search bool, fitting func(contact) bool) *walk {
 	return &walk{
-		target: target, fitting: fitting, known: make(map[netip.AddrPort]*candidate),
+		target: target, search: search, fitting: fitting, known: make(map[netip.AddrPort]*candidate),
 		seats: make(map[netip.AddrPort]int), networks: make(map[netip.Addr]int),
 	}
 }
@@ -132,8 +138,8 @@ func (w *walk) remove(k *candidate) {
 	}
 }
 
-// answered notes a reply: who really answered, its token and the nodes it named.
-func (w *walk) answered(addr netip.AddrPort, id metainfo.Hash, token string, nodes []contact) {
+// answered notes a reply: who really answered, its token, the nodes and the number of peers it named.
+func (w *walk) answered(addr netip.AddrPort, id metainfo.Hash, token string, nodes []contact, peers int) {
 	k := w.known[addr]
 	if k == nil || k.state == answered {
 		return
@@ -145,6 +151,7 @@ func (w *walk) answered(addr netip.AddrPort, id metainfo.Hash, token string, nod
 	}
 	k.state, k.token = answered, token
 	w.answers++
+	w.peers += peers
 	for _, c := range nodes[:min(len(nodes), perReply)] {
 		if c.id != (metainfo.Hash{}) {
 			w.admit(c, k.path)
@@ -159,7 +166,8 @@ func (w *walk) failed(addr netip.AddrPort) {
 	}
 }
 
-// ask returns the nodes to ask now; the caller asks them. It first notes who is late.
+// ask returns the nodes to ask now; the caller asks them. It first notes who is late, and goes wider
+// if a search has asked all and found little: the closest may be liars.
 func (w *walk) ask(now time.Time) []contact {
 	busy := 0
 	for _, k := range w.known {
@@ -170,7 +178,10 @@ func (w *walk) ask(now time.Time) []contact {
 			busy++
 		}
 	}
-	var now2 []contact
+	if w.mayWiden() && w.idle() {
+		w.wide = true
+	}
+	var out []contact
 	for busy < parallel && w.asked < maxAsked {
 		k := w.pick()
 		if k == nil {
@@ -182,9 +193,9 @@ func (w *walk) ask(now time.Time) []contact {
 		}
 		w.asked++
 		busy++
-		now2 = append(now2, k.contact)
+		out = append(out, k.contact)
 	}
-	return now2
+	return out
 }
 
 // pick chooses the next node: those known by address alone first, then the closest wanted one of
@@ -219,14 +230,26 @@ func (w *walk) pick() *candidate {
 // wanted returns the nodes of a list that the walk must hear of: the closest of all and the
 // closest of each path. Those that failed make room for the next; so do late ones, if patient is not set.
 func (w *walk) wanted(list int, patient bool) []*candidate {
+	return w.closest(list, func(k *candidate) bool { return k.state != failed && (patient || k.state != late) })
+}
+
+// closest returns, of those nodes of a list that ok accepts, the closest of all and of each path.
+func (w *walk) closest(list int, ok func(*candidate) bool) []*candidate {
+	most, depth := closeEnough, pathDepth
+	if w.wide && list == fit {
+		most, depth = wideEnough, wideDepth
+	}
+	if list == misfit {
+		depth = 0
+	}
 	var out []*candidate
 	var deep [paths]int
 	n := 0
 	for _, k := range w.lists[list] {
-		if k.state == failed || k.state == late && !patient {
+		if !ok(k) {
 			continue
 		}
-		if n < closeEnough || list == fit && deep[k.path] < pathDepth {
+		if n < most || deep[k.path] < depth {
 			out = append(out, k)
 		}
 		n++
@@ -235,8 +258,14 @@ func (w *walk) wanted(list int, patient bool) []*candidate {
 	return out
 }
 
-// done reports whether nothing more is to be asked or waited for.
-func (w *walk) done() bool {
+// mayWiden reports whether the walk, at its end, goes on with more nodes.
+func (w *walk) mayWiden() bool { return w.search && !w.wide && w.peers < fewPeers && w.answers > 0 }
+
+// done reports whether the walk is over.
+func (w *walk) done() bool { return w.idle() && !w.mayWiden() }
+
+// idle reports whether nothing more is to be asked or waited for.
+func (w *walk) idle() bool {
 	for _, k := range w.known {
 		if k.state == asked || k.state == late && w.matters(k) {
 			return false
@@ -277,23 +306,11 @@ func (w *walk) wake() time.Time {
 }
 
 // holders returns where an announce belongs: those wanted nodes that answered with a token, the
-// closest first, and the closest half as many misfits.
+// closest first, and a few misfits.
 func (w *walk) holders() []*candidate {
 	var out []*candidate
-	for list, most := range [...]int{2 * closeEnough, closeEnough / 2} {
-		var with []*candidate
-		n := 0
-		var deep [paths]int
-		for _, k := range w.lists[list] {
-			if k.state != answered || k.token == "" {
-				continue
-			}
-			if n < closeEnough || list == fit && deep[k.path] < pathDepth {
-				with = append(with, k)
-			}
-			n++
-			deep[k.path]++
-		}
+	for list, most := range [...]int{wideEnough, closeEnough / 2} {
+		with := w.closest(list, func(k *candidate) bool { return k.state == answered && k.token != "" })
 		out = append(out, with[:min(len(with), most)]...)
 	}
 	return out
