@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"internal/quietstart":    {},
 	"internal/simnet":        {},
 	"internal/screen":        {},
+	"internal/hostile":       {},
 	"internal/fakepeer":      {"peer", "peer/wire", "metainfo"},
 }
 
@@ -48,7 +49,7 @@ var testArrows = map[string][]string{"session": {"peer/wire"}, "swarm": {"peer"}
 // shared are the tools that every room may use; testOnly may be imported by tests alone.
 var (
 	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/text"}
-	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen"}
+	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile"}
 )
 
 // libraries lists who may import what is not ours and not the standard library.

@@ -60,6 +60,9 @@ type limits struct {
 
 func newLimits(r Rates) limits {
 	r = r.orDefault()
+	if r.Off {
+		return limits{Rates: r}
+	}
 	return limits{
 		Rates:  r,
 		source: newTable[bucket](2048), prefix: newTable[bucket](1024), reply: newTable[bucket](1024),
