@@ -3,7 +3,7 @@ package main
 // row is one line of the acceptance list: an input or a fault, and what must become of it.
 type row struct {
 	id    string
-	issue byte // A or B: when it had to hold first
+	issue byte // A, B or C: when it had to hold first
 	says  string
 }
 
@@ -65,5 +65,10 @@ var rows = []row{
 	{"S07", 'B', "file systems with a size limit or without holes: said when the torrent is added, no data lost"},
 	{"X01", 'B', "deep, huge or malformed extended handshakes are refused or ignored, within 64 KiB"},
 	{"X06", 'B', "changing ids and absurd values in extended handshakes are clamped or ignored"},
+	{"D07", 'C', "a node that names thousands of victims: eight of a reply are taken, two datagrams go to each, and the look-up ends in 20 s"},
+	{"D08", 'C', "one node an address in the table; with a fifth of the network around the target, 95 % of look-ups find"},
+	{"D10", 'C', "a day offline costs no goroutine, and a minute later the node works again; saved nodes do without routers"},
+	{"D11", 'C', "announces with a port that does not exist, or with a token of somebody else or of long ago, are refused"},
+	{"D12", 'C', "saved nodes that were cut, zeroed or blown up: what is whole is used, and nothing is fatal"},
 	{"T01", 'B', "no foreign text steers the terminal: escapes, marks, newlines and widths come out harmless"},
 }
