@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"shoal/dht/guard"
+	"shoal/internal/quietstart"
 	"shoal/metainfo"
 )
 
@@ -29,7 +30,10 @@ import (
 
 // init takes the library's log away from standard error: it quotes packets there, whatever
 // logger a server was given.
-func init() { log.Default = silent() }
+func init() {
+	log.Default = silent()
+	quietstart.RestoreLog()
+}
 
 func silent() log.Logger {
 	l := log.Default.WithFilterLevel(log.Critical)

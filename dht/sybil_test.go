@@ -18,12 +18,9 @@ import (
 // sybil is a node that stands near a target, names others of its kind, takes every announce and
 // keeps none.
 type sybil struct {
-	conn   net.PacketConn
-	id     metainfo.Hash
-	gang   func() []contact
-	peers  func() []netip.AddrPort
-	heard  int // queries
-	silent bool
+	conn net.PacketConn
+	id   metainfo.Hash
+	gang func() []contact
 }
 
 // foreignMessage is what a scripted node reads.
@@ -45,17 +42,9 @@ func (s *sybil) serve() {
 		if bencode.Unmarshal(buf[:n], bencode.Limits{}, &m) != nil || m.Y != "q" {
 			continue
 		}
-		if s.heard++; s.silent {
-			continue
-		}
 		r := krpcResult{ID: s.id[:]}
 		if m.Q == "find_node" || m.Q == "get_peers" {
 			r.Nodes, r.Token = compactNodes(s.gang()), []byte("token")
-			if s.peers != nil {
-				for _, p := range s.peers() {
-					r.Values = append(r.Values, compact(p))
-				}
-			}
 		}
 		s.conn.WriteTo(encode(krpcReply{encode(r), m.T, "r"}), from)
 	}
@@ -109,6 +98,7 @@ func (w *world) besiege(target metainfo.Hash, count int, fitted bool, rnd *rand.
 		if err != nil {
 			w.t.Fatal(err)
 		}
+		mu.Lock()
 		s := &sybil{conn: conn, id: near(target, rnd, 24+rnd.IntN(30))}
 		if fitted {
 			s.id = bestFit(target, a)
@@ -128,6 +118,7 @@ func (w *world) besiege(target metainfo.Hash, count int, fitted bool, rnd *rand.
 			return out
 		}
 		all = append(all, s)
+		mu.Unlock()
 		go s.serve()
 	}
 	context.AfterFunc(w.ctx, func() {
@@ -156,25 +147,25 @@ func TestD08Sybils(t *testing.T) {
 			found, all, asked := 0, 0, 0
 			for _, seed := range c.seeds[:max(1, len(c.seeds)/fewer)] {
 				inBubble(t, seed, simnet.Link{Latency: 25 * time.Millisecond}, func(w *world) {
-					rnd := rand.New(rand.NewPCG(seed, 8))
+					rnd, dice := rand.New(rand.NewPCG(seed, 8)), rand.New(rand.NewPCG(seed, 9))
 					target := infoHash(100 + i)
 					gang := w.besiege(target, hostile, c.fitted, rnd)
 					w.grow(honest, 0)
 					for _, s := range gang {
 						for range 20 {
-							s.greet(w.nodes[rnd.IntN(honest)].addr)
+							s.greet(w.nodes[dice.IntN(honest)].addr)
 						}
 					}
 					time.Sleep(time.Minute)
 					var announcers []netip.AddrPort
 					for range 2 {
-						j := rnd.IntN(honest)
+						j := dice.IntN(honest)
 						w.nodes[j].Lookup(w.ctx, target, 7000, nil)
 						announcers = append(announcers, netip.AddrPortFrom(w.address(j), 7000))
 					}
 					for range lookups {
 						all++
-						peers, _, s, _ := w.nodes[rnd.IntN(honest)].find(w.ctx, target)
+						peers, _, s, _ := w.nodes[dice.IntN(honest)].find(w.ctx, target)
 						asked += s.Asked
 						if peers[announcers[0]] || peers[announcers[1]] {
 							found++

@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"peer/wire":              {"metainfo"},
 	"piece":                  {"metainfo"},
 	"tracker":                {"metainfo"},
-	"dht":                    {"dht/guard", "metainfo"},
+	"dht":                    {"dht/guard", "metainfo", "internal/quietstart"},
 	"dht/guard":              {},
 	"status":                 {"metainfo"},
 	"metainfo":               {},
