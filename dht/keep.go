@@ -154,7 +154,7 @@ func (k *keeper) callStarting(ctx context.Context, now time.Time) {
 		n.starting = usable
 		own := n.table.own
 		n.mu.Unlock()
-		n.log.Debug("starting nodes", "count", len(usable))
+		n.cfg.Log.Debug("starting nodes", "count", len(usable))
 		n.walk(ctx, own, walkOptions{method: "find_node"})
 	})
 }
@@ -217,13 +217,13 @@ func (k *keeper) checkID(now time.Time) {
 	}
 	id := metainfo.Hash(guard.SecureID(ext, freshID()))
 	if err := n.open(id); err != nil {
-		n.log.Debug("no new id", "error", err)
+		n.cfg.Log.Debug("no new id", "error", err)
 		return
 	}
 	old := n.table
 	n.table = newTable(id, fitting)
 	old.each(func(e *entry) { n.table.place(now, e) })
-	n.log.Debug("new id", "id", id, "address", ext)
+	n.cfg.Log.Debug("new id", "id", id, "address", ext)
 }
 
 func (n *Node) setOwn(ext netip.Addr) {

@@ -65,7 +65,6 @@ const (
 type Node struct {
 	cfg       Config
 	guard     *guard.Conn
-	log       *slog.Logger
 	tokens    *tokens
 	questions chan question
 	slots     chan struct{} // one for each walk under way
@@ -85,7 +84,6 @@ type Node struct {
 	starting []netip.AddrPort // what Starting returned last
 	heard    time.Time        // the last sign of life of anybody
 	walks    int
-	over     bool
 }
 
 // New returns a node that does nothing until Run. The only errors are about cfg.
@@ -100,7 +98,7 @@ func New(cfg Config) (*Node, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{
-		cfg: cfg, log: cfg.Log, tokens: newTokens(),
+		cfg: cfg, tokens: newTokens(),
 		questions: make(chan question, maxQuestion), slots: make(chan struct{}, maxWalks),
 		kick: make(chan struct{}, 1), ready: make(chan struct{}), ended: make(chan struct{}),
 		rnd: rand.New(rand.NewPCG(cfg.Seed, 0x647468)),
@@ -151,9 +149,8 @@ func (n *Node) Run(ctx context.Context) error {
 	own.Go(func() { n.answerAll(ctx) })
 	n.keep(ctx)
 
-	close(n.ended)
 	n.mu.Lock()
-	n.over = true
+	close(n.ended) // under the lock, so that nobody joins users behind its back
 	e := n.engine
 	n.mu.Unlock()
 	n.users.Wait()
@@ -207,11 +204,13 @@ func (n *Node) use(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.over {
+	select {
+	case <-n.ended:
 		return ErrClosed
+	default:
+		n.users.Add(1)
+		return nil
 	}
-	n.users.Add(1)
-	return nil
 }
 
 // query sends one query with a time-out, and learns from what comes of it.
