@@ -29,7 +29,7 @@ func TestHostile(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	passed := map[byte]int{}
 	c, seeds, n := bare(), hostile.Seeds(), 60_000
-	if testing.Short() {
+	if raceEnabled {
 		n /= 10
 	}
 	for i := range n {

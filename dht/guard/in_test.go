@@ -40,7 +40,7 @@ func TestD04LengthBomb(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { c.inbound(b, ap("1.2.3.4:5678"), second) }); n > 8 {
 		t.Errorf("%v allocations", n)
 	}
-	if took := perPacket(c, b); took > 10*time.Microsecond {
+	if took := perPacket(c, b); took > slow {
 		t.Errorf("a bomb takes %v", took)
 	}
 	// The same inside a message that is whole.
@@ -48,7 +48,7 @@ func TestD04LengthBomb(t *testing.T) {
 	if _, why := c.inbound(b, ap("1.2.3.4:5678"), second); why != Malformed {
 		t.Error(why)
 	}
-	if took := perPacket(c, b); took > 10*time.Microsecond {
+	if took := perPacket(c, b); took > slow {
 		t.Errorf("a bomb inside takes %v", took)
 	}
 }
@@ -60,11 +60,21 @@ func TestD05Nesting(t *testing.T) {
 	if _, why := c.inbound(b, ap("1.2.3.4:5678"), second); why != TooLarge {
 		t.Fatal(why)
 	}
-	if took := perPacket(c, b); took > 10*time.Microsecond {
+	if took := perPacket(c, b); took > slow {
 		t.Errorf("takes %v", took)
 	}
 	if _, why := c.inbound([]byte("d1:a"+strings.Repeat("l", 700)+strings.Repeat("e", 701)), ap("1.2.3.4:5678"), second); why != Malformed {
 		t.Error(why)
+	}
+}
+
+// slow is what a dropped datagram may cost: a thousand of them a second take a hundredth
+// of a core. Nothing is measured under the race detector.
+var slow = 10 * time.Microsecond
+
+func init() {
+	if raceEnabled {
+		slow = time.Second
 	}
 }
 
@@ -87,7 +97,10 @@ func perPacket(c *Conn, b []byte) time.Duration {
 func TestD06Flood(t *testing.T) {
 	c, _ := open(t, Config{})
 	rnd := rand.New(rand.NewPCG(6, 6))
-	const seconds, rate = 4, 100_000
+	seconds, rate := 4, 100_000
+	if raceEnabled {
+		rate = 20_000
+	}
 	passed, lookups := 0, 0
 	send := func(from netip.AddrPort, now int64) {
 		q := pingQ
@@ -99,8 +112,8 @@ func TestD06Flood(t *testing.T) {
 		}
 	}
 	sets := []int{len(c.rates.source.sets), len(c.rates.prefix.sets), len(c.peers.queries.sets), len(c.peers.owners.sets), len(c.peers.asked.sets)}
-	for i := range int64(seconds * rate) {
-		now := second + i*second/rate
+	for i := range seconds * rate {
+		now := second + int64(i)*second/int64(rate)
 		var ip [4]byte
 		for k := range ip {
 			ip[k] = byte(1 + rnd.IntN(200))

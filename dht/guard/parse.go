@@ -24,7 +24,7 @@ func (m *message) parse(b []byte, lim bencode.Limits) Reason {
 	}
 	var a, q, r, e []byte
 	c := bencode.NewCursor(b)
-	for c.Enter(); !c.Leave(); {
+	for c.Enter(); more(&c); {
 		switch key, _ := c.String(); string(key) {
 		case "y":
 			if y, ok := c.String(); ok && len(y) == 1 {
@@ -75,7 +75,7 @@ func (m *message) parseQuery(q string, a []byte) Reason {
 		return BadMessage
 	}
 	c := bencode.NewCursor(a)
-	for c.Enter(); !c.Leave(); {
+	for c.Enter(); more(&c); {
 		key, _ := c.String()
 		if !m.argument(string(key), &c) {
 			return BadMessage
@@ -129,7 +129,7 @@ func (g *args) wants(c *bencode.Cursor) {
 		c.Skip()
 		return
 	}
-	for c.Enter(); !c.Leave(); {
+	for c.Enter(); more(c); {
 		w, _ := c.String()
 		g.want4 = g.want4 || string(w) == "n4"
 		g.want6 = g.want6 || string(w) == "n6"
@@ -171,7 +171,7 @@ func (m *message) parseReply(r []byte) Reason {
 		return BadMessage
 	}
 	c := bencode.NewCursor(r)
-	for c.Enter(); !c.Leave(); {
+	for c.Enter(); more(&c); {
 		key, _ := c.String()
 		if !m.result(string(key), &c) {
 			return BadMessage
@@ -221,7 +221,7 @@ func (p *reply) values(c *bencode.Cursor) bool {
 		c.Skip()
 		return false
 	}
-	for c.Enter(); !c.Leave(); {
+	for c.Enter(); more(c); {
 		v, _ := c.String()
 		switch len(v) {
 		case peer4Len:
@@ -260,6 +260,10 @@ func (m *message) parseError(e []byte) Reason {
 	m.text = m.text[:min(len(m.text), maxText)]
 	return passes
 }
+
+// more reports whether the list or dictionary goes on, and steps out of it when not. It
+// ends with the bytes, too, whatever they are.
+func more(c *bencode.Cursor) bool { return !c.Leave() && c.Kind() != 0 }
 
 // fixed reads a string of exactly n bytes.
 func fixed(c *bencode.Cursor, n int) ([]byte, bool) {

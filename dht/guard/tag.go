@@ -33,9 +33,7 @@ func (k sipKey) untagged(t []byte, from netip.AddrPort, now int64) ([]byte, bool
 	}
 	slot := now / tagSlot
 	if t[n] != byte(slot) {
-		if slot--; t[n] != byte(slot) {
-			return nil, false
-		}
+		slot-- // if it is an older one, the tag is wrong
 	}
 	return t[:n:n], binary.BigEndian.Uint32(t[n+1:]) == k.tag(t[:n], from, slot)
 }
