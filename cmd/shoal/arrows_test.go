@@ -60,6 +60,7 @@ var libraries = map[string][]string{
 	"golang.org/x/term":                  {"cmd/shoal"},
 	"golang.org/x/time":                  {"session/budget"},
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
+	"golang.org/x/net":                   {"session"},
 	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
 }
 
