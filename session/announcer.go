@@ -115,8 +115,9 @@ func (a *announcer) enter(ctx context.Context, url string) (leave func(), err er
 	}
 }
 
-// add begins to announce a torrent.
+// add begins to announce a torrent, in the local network too.
 func (a *announcer) add(t *torrent) {
+	a.s.lookLocally(t)
 	if a.s.cfg.NoTrackers || len(t.add.Torrent.Trackers) == 0 {
 		return
 	}
@@ -275,6 +276,9 @@ type owed struct {
 // remove ends the announces of these torrents, at once, and returns what their trackers
 // must be told still: that is for goodbyes.
 func (a *announcer) remove(list ...*torrent) (out []owed) {
+	for _, t := range list {
+		a.s.lookAway(t)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range list {

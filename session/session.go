@@ -14,6 +14,7 @@ import (
 
 	"shoal/internal/block"
 	"shoal/piece"
+	"shoal/session/lsd"
 	"shoal/status"
 )
 
@@ -52,6 +53,7 @@ type Session struct {
 	deal     *dealer
 	announce *announcer
 	keep     *keeper
+	local    *lsd.Service // nil: off
 }
 
 var _ status.Backend = (*Session)(nil)
@@ -78,6 +80,7 @@ func New(cfg Config) (*Session, error) {
 		s.cancel()
 		return nil, err
 	}
+	s.local = s.newLocal()
 	return s, nil
 }
 
@@ -96,6 +99,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.wg.Go(func() { s.keep.run(s.ctx) })
 	s.wg.Go(func() { s.inspect(s.ctx) })
 	s.wg.Go(func() { s.watch(s.ctx) })
+	s.runLocal()
 
 	<-ctx.Done()
 	list := s.reg.close()

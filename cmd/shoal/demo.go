@@ -199,7 +199,7 @@ func (d *demoRun) peer(ctx context.Context, limits budget.Limits, add session.Ad
 	if err != nil {
 		return nil, err
 	}
-	e, err := start(session.Config{Listen: "127.0.0.1:0", Client: clientName, Limits: limits, Log: d.log})
+	e, err := start(session.Config{Listen: "127.0.0.1:0", NoLSD: true, Client: clientName, Limits: limits, Log: d.log})
 	if err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}
