@@ -63,6 +63,7 @@ var libraries = map[string][]string{
 	"golang.org/x/time":                  {"session/budget"},
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
 	"golang.org/x/net":                   {"session"},
+	"github.com/huin/goupnp":             {"session/portmap"},
 	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
 }
 
