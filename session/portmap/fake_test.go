@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,13 +105,18 @@ func (s *scene) run() (m *Mapper, stop func() time.Duration) {
 	return m, stop
 }
 
-func (s *scene) last() Mapping {
+// all returns what the mapper told, last the latest.
+func (s *scene) all() []Mapping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.told) == 0 {
-		return Mapping{}
+	return slices.Clone(s.told)
+}
+
+func (s *scene) last() Mapping {
+	if all := s.all(); len(all) > 0 {
+		return all[len(all)-1]
 	}
-	return s.told[len(s.told)-1]
+	return Mapping{}
 }
 
 // live returns the mappings that have not ended.
@@ -125,6 +131,9 @@ func (r *fakeRouter) live() (out map[string]fakeMapping) {
 	}
 	return out
 }
+
+// get reads a counter.
+func (r *fakeRouter) get(n *int) int { r.mu.Lock(); defer r.mu.Unlock(); return *n }
 
 func (r *fakeRouter) count(f func()) { r.mu.Lock(); f(); r.mu.Unlock() }
 

@@ -56,15 +56,15 @@ func TestMapped(t *testing.T) {
 					time.Sleep(time.Minute)
 					s.want(fmt.Sprint("minute ", i), 6881)
 				}
-				if s.router.adds > 2*50 {
-					t.Errorf("%d requests in a day", s.router.adds)
+				if s.router.get(&s.router.adds) > 2*50 {
+					t.Errorf("%d requests in a day", s.router.get(&s.router.adds))
 				}
 				if took := stop(); took > time.Second {
 					t.Errorf("the end took %v", took)
 				}
 				s.want("at the end", 0)
-				if got := s.last(); got != (Mapping{}) || len(s.told) != 2 {
-					t.Errorf("told %+v", s.told)
+				if got := s.last(); got != (Mapping{}) || len(s.all()) != 2 {
+					t.Errorf("told %+v", s.all())
 				}
 			})
 		})
@@ -124,8 +124,8 @@ func TestShortLease(t *testing.T) {
 					s.want("meanwhile", 6881)
 				}
 			}
-			if s.router.adds > most {
-				t.Errorf("lifetime %v: %d requests in an hour", lifetime, s.router.adds)
+			if s.router.get(&s.router.adds) > most {
+				t.Errorf("lifetime %v: %d requests in an hour", lifetime, s.router.get(&s.router.adds))
 			}
 		})
 	}
@@ -140,11 +140,11 @@ func TestNobody(t *testing.T) {
 		s.router.pmp()
 		_, stop := s.run()
 		time.Sleep(24 * time.Hour)
-		if s.router.heard > 200 || s.router.asked > 200 || s.router.heard == 0 || s.router.asked == 0 {
-			t.Errorf("%d searches and %d NAT-PMP packets in a day", s.router.heard, s.router.asked)
+		if s.router.get(&s.router.heard) > 200 || s.router.get(&s.router.asked) > 200 || s.router.get(&s.router.heard) == 0 || s.router.get(&s.router.asked) == 0 {
+			t.Errorf("%d searches and %d NAT-PMP packets in a day", s.router.get(&s.router.heard), s.router.get(&s.router.asked))
 		}
-		if took := stop(); took > time.Second || len(s.told) > 0 {
-			t.Errorf("the end took %v, told %v", took, s.told)
+		if took := stop(); took > time.Second || len(s.all()) > 0 {
+			t.Errorf("the end took %v, told %v", took, s.all())
 		}
 	})
 	inScene(t, func(s *scene) {
@@ -156,8 +156,8 @@ func TestNobody(t *testing.T) {
 		s.router.pmp()
 		s.run()
 		time.Sleep(24 * time.Hour)
-		if s.router.heard+s.router.asked != 0 {
-			t.Errorf("%d searches, %d packets", s.router.heard, s.router.asked)
+		if s.router.get(&s.router.heard)+s.router.get(&s.router.asked) != 0 {
+			t.Errorf("%d searches, %d packets", s.router.get(&s.router.heard), s.router.get(&s.router.asked))
 		}
 	})
 }
@@ -263,8 +263,8 @@ func TestN01Elsewhere(t *testing.T) {
 				s.router.upnp()
 				s.run()
 				time.Sleep(10 * time.Minute)
-				if s.router.heard == 0 || len(hit) > 0 || s.last() != (Mapping{}) {
-					t.Errorf("%d searches, %d connections elsewhere, told %+v", s.router.heard, len(hit), s.last())
+				if s.router.get(&s.router.heard) == 0 || len(hit) > 0 || s.last() != (Mapping{}) {
+					t.Errorf("%d searches, %d connections elsewhere, told %+v", s.router.get(&s.router.heard), len(hit), s.last())
 				}
 				s.want("never", 0)
 			})
@@ -327,8 +327,8 @@ func TestN02Hostile(t *testing.T) {
 				s.router.upnp()
 				_, stop := s.run()
 				time.Sleep(25 * time.Second)
-				if s.last() != (Mapping{}) || s.router.heard == 0 {
-					t.Errorf("told %+v after %d searches", s.last(), s.router.heard)
+				if s.last() != (Mapping{}) || s.router.get(&s.router.heard) == 0 {
+					t.Errorf("told %+v after %d searches", s.last(), s.router.get(&s.router.heard))
 				}
 				if took := stop(); took > time.Second {
 					t.Errorf("the end took %v", took)
@@ -350,8 +350,8 @@ func TestN02Refused(t *testing.T) {
 			s.router.pmp()
 			s.run()
 			time.Sleep(time.Hour)
-			if s.last() != (Mapping{}) || s.router.heard > 30 || s.router.asked > 30 {
-				t.Errorf("fault %d: told %+v, %d searches, %d packets", fault, s.last(), s.router.heard, s.router.asked)
+			if s.last() != (Mapping{}) || s.router.get(&s.router.heard) > 30 || s.router.get(&s.router.asked) > 30 {
+				t.Errorf("fault %d: told %+v, %d searches, %d packets", fault, s.last(), s.router.get(&s.router.heard), s.router.get(&s.router.asked))
 			}
 		})
 	}
