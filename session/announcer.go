@@ -157,6 +157,17 @@ func (a *announcer) completed(t *torrent) {
 	a.change(t, func(e *announced) { e.sched.Completed(time.Now()) })
 }
 
+// portChanged tells all trackers soon that peers come to another port now.
+func (a *announcer) portChanged() {
+	now := time.Now()
+	a.mu.Lock()
+	for _, e := range a.list {
+		e.sched.NeedPeers(now)
+	}
+	a.mu.Unlock()
+	poke(a.wake)
+}
+
 func (a *announcer) change(t *torrent, f func(*announced)) {
 	a.mu.Lock()
 	if e := a.find(t); e != nil {
@@ -240,7 +251,7 @@ func (a *announcer) request(e *announced, r tracker.Request) tracker.Announce {
 		want = 0
 	}
 	return tracker.Announce{
-		URL: r.URL, ID: e.t.id, PeerID: a.s.peerID, Port: a.s.port(), Key: e.key,
+		URL: r.URL, ID: e.t.id, PeerID: a.s.peerID, Port: a.s.publicPort(), Key: e.key,
 		Uploaded: snap.UpTotal - baseUp, Downloaded: snap.DownTotal - baseDown, Left: snap.Size - snap.Have,
 		Event: r.Event, NumWant: want, TrackerID: r.TrackerID,
 	}

@@ -5,11 +5,19 @@ import (
 
 	"shoal/metainfo"
 	"shoal/session/lsd"
+	"shoal/session/portmap"
 	"shoal/swarm"
 )
 
-// newLocal makes local discovery, nil when it is switched off or nothing listens.
-func (s *Session) newLocal() *lsd.Service {
+// nearby is what deals with the local network and its router.
+type nearby struct {
+	lsd    *lsd.Service    // nil: off
+	mapper *portmap.Mapper // nil: off
+	reach  reach
+}
+
+// newLSD makes local discovery, nil when it is switched off or nothing listens.
+func (s *Session) newLSD() *lsd.Service {
 	if s.cfg.NoLSD || s.port() == 0 {
 		return nil
 	}
@@ -47,27 +55,34 @@ func (s *Session) foundLocally(h metainfo.Hash, a netip.AddrPort) {
 
 // lookLocally begins to look for peers of a torrent in the local network, lookAway ends that. Neither waits.
 func (s *Session) lookLocally(t *torrent) {
-	if s.local != nil {
-		s.local.Add(t.id.Wire())
+	if s.near.lsd != nil {
+		s.near.lsd.Add(t.id.Wire())
 	}
 }
 
 func (s *Session) lookAway(t *torrent) {
-	if s.local != nil {
-		s.local.Remove(t.id.Wire())
+	if s.near.lsd != nil {
+		s.near.lsd.Remove(t.id.Wire())
 	}
 }
 
-// runLocal starts what deals with the local network.
+// runLocal starts what deals with the local network and its router.
 func (s *Session) runLocal() {
-	if s.local != nil {
-		s.wg.Go(func() { s.local.Run(s.ctx) })
+	if s.near.mapper != nil {
+		s.wg.Go(func() { s.near.mapper.Run(s.ctx) })
+	}
+	if s.near.lsd != nil {
+		s.wg.Go(func() { s.near.lsd.Run(s.ctx) })
 	}
 }
 
 // localAgain begins anew after a change of network.
 func (s *Session) localAgain() {
-	if s.local != nil {
-		s.local.Rejoin()
+	s.near.reach.forget()
+	if s.near.mapper != nil {
+		s.near.mapper.Again()
+	}
+	if s.near.lsd != nil {
+		s.near.lsd.Rejoin()
 	}
 }

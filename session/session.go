@@ -14,7 +14,6 @@ import (
 
 	"shoal/internal/block"
 	"shoal/piece"
-	"shoal/session/lsd"
 	"shoal/status"
 )
 
@@ -53,7 +52,7 @@ type Session struct {
 	deal     *dealer
 	announce *announcer
 	keep     *keeper
-	local    *lsd.Service // nil: off
+	near     nearby
 }
 
 var _ status.Backend = (*Session)(nil)
@@ -80,7 +79,7 @@ func New(cfg Config) (*Session, error) {
 		s.cancel()
 		return nil, err
 	}
-	s.local = s.newLocal()
+	s.near.lsd, s.near.mapper = s.newLSD(), s.newMapper()
 	return s, nil
 }
 
