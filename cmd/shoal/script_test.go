@@ -150,15 +150,23 @@ func scriptBegin(ts *testscript.TestScript, neg bool, args []string) {
 
 // begin starts the command and awaits a line.
 func (r *running) begin(pattern *regexp.Regexp) (string, error) {
+	if err := r.start(); err != nil {
+		return "", err
+	}
+	return r.await(pattern)
+}
+
+// start starts it.
+func (r *running) start() error {
 	r.cmd.Stderr = &r.said
 	if err := r.cmd.Start(); err != nil {
-		return "", err
+		return err
 	}
 	go func() {
 		r.err = r.cmd.Wait()
 		close(r.ended)
 	}()
-	return r.await(pattern)
+	return nil
 }
 
 // await waits for a line on standard error that matches and returns the first group

@@ -277,6 +277,10 @@ func (m *Mapper) tell(x Mapping) {
 		return
 	}
 	m.told = x
-	m.cfg.Log.Info("port mapping", "method", x.Method, "external", x.External)
+	if x == (Mapping{}) {
+		m.cfg.Log.Info("the port is not mapped any more")
+	} else {
+		m.cfg.Log.Info("the port is mapped", "method", x.Method, "external", x.External)
+	}
 	m.cfg.Changed(x)
 }
