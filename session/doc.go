@@ -17,5 +17,6 @@
 //	announcer  the schedules of all trackers (package tracker decides), and what scrapes told
 //	keeper     which resume records are out of date (package state knows how to save)
 //	live       which connections are served, and from which of our addresses
+//	reach      whether others can connect to us, as far as that is known
 //	door       one listener, which is opened again when it dies
 package session

@@ -52,6 +52,7 @@ type Session struct {
 	deal     *dealer
 	announce *announcer
 	keep     *keeper
+	near     nearby
 }
 
 var _ status.Backend = (*Session)(nil)
@@ -78,6 +79,7 @@ func New(cfg Config) (*Session, error) {
 		s.cancel()
 		return nil, err
 	}
+	s.near.lsd, s.near.mapper = s.newLSD(), s.newMapper()
 	return s, nil
 }
 
@@ -96,6 +98,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.wg.Go(func() { s.keep.run(s.ctx) })
 	s.wg.Go(func() { s.inspect(s.ctx) })
 	s.wg.Go(func() { s.watch(s.ctx) })
+	s.runLocal()
 
 	<-ctx.Done()
 	list := s.reg.close()

@@ -19,7 +19,9 @@ var arrows = map[string][]string{
 	"cmd/shoal":              {"*"},
 	"internal/tools/picture": {"internal/screen"},
 	"tui":                    {"status", "metainfo", "internal/quietstart"},
-	"session":                {"session/budget", "session/state", "swarm", "peer", "piece", "tracker", "status", "metainfo"},
+	"session":                {"session/budget", "session/state", "session/lsd", "session/portmap", "swarm", "peer", "piece", "tracker", "status", "metainfo"},
+	"session/lsd":            {"metainfo"},
+	"session/portmap":        {},
 	"session/state":          {"metainfo"},
 	"session/budget":         {"metainfo"},
 	"swarm":                  {"piece", "peer/wire", "status", "metainfo"},
@@ -65,6 +67,8 @@ var libraries = map[string][]string{
 	"github.com/anacrolix/log":           {"dht"},
 	"golang.org/x/time":                  {"session/budget", "dht"},
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
+	"golang.org/x/net":                   {"session"},
+	"github.com/huin/goupnp":             {"session/portmap"},
 	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
 }
 

@@ -1,4 +1,4 @@
-"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT. Downloads or seeds, whichever is left to do."""
+"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT [lsd]. Downloads or seeds, whichever is left to do."""
 import sys
 import time
 
@@ -7,7 +7,7 @@ import libtorrent as lt
 torrent, folder, address = sys.argv[1:4]
 session = lt.session({
     "listen_interfaces": address, "outgoing_interfaces": address.rsplit(":", 1)[0].strip("[]"),
-    "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+    "enable_dht": False, "enable_lsd": "lsd" in sys.argv[4:], "enable_upnp": False, "enable_natpmp": False,
     "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True, "out_enc_policy": 2, "in_enc_policy": 2,
 })
