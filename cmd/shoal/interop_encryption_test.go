@@ -5,14 +5,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -280,8 +278,8 @@ func (w *wiretap) refused(t *testing.T) {
 	time.Sleep(refusal)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t.Log(strconv.Itoa(w.ended) + " connections were refused")
+	t.Logf("%d connections were refused", w.ended)
 	if w.ended == 0 {
-		t.Error(fmt.Errorf("nobody has dialled, or somebody was let in: %d bytes there, %d back", w.there.Len(), w.back.Len()))
+		t.Errorf("nobody has dialled, or somebody was let in: %d bytes there, %d back", w.there.Len(), w.back.Len())
 	}
 }
