@@ -135,7 +135,7 @@ func TestLocalDiscovery(t *testing.T) {
 				theirs = out
 			}
 			lt := &foreign{name: "libtorrent", command: func(file, dir string) *exec.Cmd {
-				return other.command(systemPython, filepath.Join("testdata", "interop", "lt.py"), file, dir, "10.71.0.2:6999", "lsd")
+				return other.command(systemPython, filepath.Join("testdata", "interop", "lt.py"), file, dir, "10.71.0.2:6999", `{"enable_lsd": true}`)
 			}}
 			lt.start(t, torrent.file, theirs)
 			if weGet {
