@@ -41,7 +41,7 @@ type action struct {
 }
 
 // send queues m for p. Consecutive sends to one peer become one action.
-func (c *core) send(p *peer, m wire.Message) {
+func (c *common) send(p *peer, m wire.Message) {
 	c.out = append(c.out, m)
 	if n := len(c.acts); n > 0 && c.acts[n-1].kind == acSend && c.acts[n-1].peer == p.id {
 		c.acts[n-1].to++
@@ -50,4 +50,4 @@ func (c *core) send(p *peer, m wire.Message) {
 	c.acts = append(c.acts, action{kind: acSend, peer: p.id, from: len(c.out) - 1, to: len(c.out)})
 }
 
-func (c *core) act(a action) { c.acts = append(c.acts, a) }
+func (c *common) act(a action) { c.acts = append(c.acts, a) }

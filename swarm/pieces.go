@@ -122,9 +122,6 @@ func (c *core) meetSeed(p *peer) {
 	}
 }
 
-// sated reports whether we want nothing.
-func (c *core) sated() bool { return c.phase == status.Seeding || c.phase == status.Partial }
-
 // lacks reports whether we want piece i and have it not.
 func (c *core) lacks(i int) bool { return c.m.InterestGained(i) }
 
