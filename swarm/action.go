@@ -26,6 +26,9 @@ const (
 	acBanned    // addr, err
 	acExternal  // addr: ours, as a peer sees it
 	acPublish   // the snapshot has changed
+	acCheckInfo // parts: hash and parse what may be the info dictionary; evInfo follows
+	acMetadata  // torrent: what was looked for
+	acNode      // addr: a DHT node
 )
 
 // action is one thing for Swarm.do. It is a flat struct in a slice that is reused, so that deciding costs no allocation.
@@ -38,6 +41,8 @@ type action struct {
 	job      *piece.Job
 	addr     netip.AddrPort
 	err      error
+	parts    [][]byte
+	torrent  *metainfo.Torrent
 }
 
 // send queues m for p. Consecutive sends to one peer become one action.

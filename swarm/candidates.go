@@ -49,7 +49,9 @@ type candidate struct {
 	seed  bool // had everything when we saw it last
 	fails int  // in a row
 	next  time.Duration
-	rank  uint32 // canonical priority
+	rank  uint32     // canonical priority
+	by    netip.Addr // the peer that named it; zero for other sources
+	met   bool       // we were connected
 }
 
 // candidates are all known addresses, wherever they came from.
@@ -139,6 +141,7 @@ func (s *candidates) enter(k *candidate, to candState) {
 
 func (s *candidates) connected(addr netip.AddrPort) {
 	if k := s.add(addr, FromPeer); k != nil {
+		k.met = true
 		s.enter(k, candConnected)
 	}
 }

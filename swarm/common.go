@@ -25,6 +25,9 @@ type common struct {
 	cands   candidates
 	snap    snapState
 	stopped bool
+	private bool // known to be (BEP 27)
+	// backlog returns how many bytes wait in the link of a peer; nil: none ever do.
+	backlog func(piece.PeerID) int
 	output
 	clock
 }

@@ -49,6 +49,7 @@ type turn struct {
 func newCore(cfg *Config) *core {
 	n := cfg.Info.NumPieces()
 	c := &core{common: newCommon(cfg), info: cfg.Info}
+	c.private = cfg.Info.Private()
 	c.m = piece.NewManager(cfg.Info, cfg.Have, rand.New(rand.NewPCG(cfg.Seed, 1)), piece.Options{})
 	if c.sel.files = cfg.Priorities; c.sel.files != nil {
 		c.m.SetPriorities(c.sel.files)
@@ -191,6 +192,8 @@ func (c *core) onMessage(p *peer, m *wire.Message) error {
 		return c.onReject(p, m)
 	case wire.Extended:
 		return c.onExtended(p, m)
+	case wire.Port:
+		c.onPort(p, m.Index)
 	case wire.HashRequest: // v1 pieces have no hash trees
 		c.send(p, wire.Message{Kind: wire.HashReject, Data: m.Data})
 	}
@@ -244,6 +247,7 @@ func (c *core) lookAfter(p *peer) {
 		return
 	}
 	c.showInterest(p)
+	c.giveInfo(p)
 	c.reveal(p)
 	c.refill(p)
 	if !c.cfg.LimitedUp {

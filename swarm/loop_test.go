@@ -69,6 +69,8 @@ func (l *fakeLink) Upload(b metainfo.Block) { l.calls++; l.uploads = append(l.up
 
 func (l *fakeLink) CancelUpload(metainfo.Block) bool { l.calls++; return false }
 
+func (l *fakeLink) Backlog() int { return 0 }
+
 func (l *fakeLink) Close(reason error) {
 	l.calls++
 	if l.reason == nil {
@@ -129,6 +131,8 @@ func (h *fakeHost) Failed(err error)              { h.note("failed %v", err) }
 func (h *fakeHost) Banned(a netip.Addr, r string) { h.note("banned %v", a) }
 func (h *fakeHost) ExternalAddr(netip.Addr)       {}
 func (h *fakeHost) Verified(int)                  {}
+func (h *fakeHost) Metadata(*metainfo.Torrent)    {}
+func (h *fakeHost) DHTNode(netip.AddrPort)        {}
 
 // world is a running swarm in a bubble.
 type world struct {

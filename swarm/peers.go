@@ -40,6 +40,9 @@ type peer struct {
 	extSeen int // extended handshakes so far
 	// toldUpload says that we told it that we only upload (BEP 21).
 	toldUpload bool
+	early      *early // before the info dictionary is known
+	info       infoQueue
+	gossip     gossip
 	owed       []int // pieces that it was not told of yet; see tellHaves
 	mask       *mask // what a super-seed shows it; nil: everything
 	down       download
@@ -97,6 +100,7 @@ func (c *core) greet(p *peer) {
 	default:
 		c.send(p, wire.Message{Kind: wire.Bitfield, Data: slices.Clone(have.Bytes())})
 	}
+	c.tellPort(p)
 }
 
 // drop ends a connection from our side.

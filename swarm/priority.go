@@ -162,6 +162,9 @@ func (p *peer) address() netip.AddrPort {
 // asks for nothing when it may, wants nothing.
 func (c *common) useless(p *peer) bool {
 	u := &p.up
+	if p.early != nil && p.early.useful() {
+		return false
+	}
 	wants := u.interested && !u.shirked && !(p.idle(c.now) && c.now-max(u.busy, u.since) > time.Minute)
 	return !p.down.interested && !wants && c.now-p.since > time.Minute
 }
