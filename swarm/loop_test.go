@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -121,6 +122,19 @@ func (h *fakeHost) note(format string, args ...any) {
 	h.notes = append(h.notes, fmt.Sprintf(format, args...))
 	h.mu.Unlock()
 }
+
+// said returns the notes that begin so.
+func (h *fakeHost) said(prefix string) (list []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.notes {
+		if strings.HasPrefix(n, prefix) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 func (h *fakeHost) Dial(a netip.AddrPort)         { h.note("dial %v", a) }
 func (h *fakeHost) Reserve(n int64) bool          { h.mem += n; return true }
 func (h *fakeHost) Release(n int64)               { h.mem -= n }

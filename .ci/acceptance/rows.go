@@ -3,7 +3,7 @@ package main
 // row is one line of the acceptance list: an input or a fault, and what must become of it.
 type row struct {
 	id    string
-	issue byte // A or B: when it had to hold first
+	issue byte // A, B or C: when it had to hold first
 	says  string
 }
 
@@ -46,6 +46,15 @@ var rows = []row{
 	{"W17", 'B', "at most 64 connections from one /24; others still get in within 2 s"},
 	{"W18", 'B', "v2 capability bits and hash requests on a v1 torrent do no harm"},
 	{"W19", 'B', "messages in any order at any moment: never a panic, and every sum stays right"},
+	{"G05", 'C', "while nobody has a magnet's info dictionary it is shown how many were asked, and nothing grows for a day"},
+	{"G06", 'C', "a magnet that turns out to be private stops DHT and peer exchange at once, and says so"},
+	{"X02", 'C', "a peer that claims an impossible size of the info dictionary, or changes it, is not asked for it"},
+	{"X03", 'C', "pieces of an info dictionary that are out of range, short, of another total or unasked are not taken; what is given is right"},
+	{"X04", 'C', "9 of 10 peers give a wrong info dictionary: they are blamed, the right one is found, and 32 MiB is held at most"},
+	{"X05", 'C', "of requests for the info dictionary 64 wait, each piece is given three times, the rest is rejected"},
+	{"P01", 'C', "peer exchange too often, too large or malformed ends the connection the second time; fifty addresses are taken"},
+	{"P02", 'C', "of one network two addresses are taken of a message, none that leads into the local network, and one source is not everything"},
+	{"P03", 'C', "with a private torrent no addresses are exchanged, whatever the peer sends"},
 	{"H01", 'A', "endless, slow or exploding tracker replies end at 1 MiB decoded or 15 s, and the next tracker is asked"},
 	{"H02", 'A', "nonsense for a tracker reply gives a clear, clean message and a growing pause"},
 	{"H03", 'B', "odd lists of peers: what is valid is taken, a thousand at most"},
