@@ -50,6 +50,11 @@ func (h host) Banned(addr netip.Addr, reason string) {
 // ExternalAddr is for DHT and port mapping.
 func (h host) ExternalAddr(netip.Addr) {}
 
+func (h host) Metadata(*metainfo.Torrent) {}
+
+// DHTNode is for the DHT.
+func (h host) DHTNode(netip.AddrPort) {}
+
 func (h host) Verified(i int) { h.t.s.keep.changed(h.t, int64(h.t.info.PieceSize(i))) }
 
 // source is where the bytes of uploads come from (peer.Source): the store,
