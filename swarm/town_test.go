@@ -128,7 +128,10 @@ func (c *citizen) Dial(a netip.AddrPort) {
 	from := netip.AddrPortFrom(c.addr.Addr(), uint16(40_000+len(c.said("dial"))))
 	shake := func(me *citizen, nc net.Conn, addr netip.AddrPort, in bool) {
 		cfg := &wires.Config{PeerID: me.cfg.PeerID}
-		dial := func() (*wires.Conn, error) { conn, _, err := wires.Dial(w.ctx, nc, cfg, w.id.Wire(), wires.OpenPlain); return conn, err }
+		dial := func() (*wires.Conn, error) {
+			conn, _, err := wires.Dial(w.ctx, nc, cfg, w.id.Wire(), wires.OpenPlain)
+			return conn, err
+		}
 		if in {
 			dial = func() (*wires.Conn, error) {
 				conn, _, err := wires.Accept(w.ctx, nc, cfg, anything{})
