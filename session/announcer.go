@@ -115,9 +115,10 @@ func (a *announcer) enter(ctx context.Context, url string) (leave func(), err er
 	}
 }
 
-// add begins to announce a torrent, in the local network too.
+// add begins to announce a torrent, in the local network and the DHT too.
 func (a *announcer) add(t *torrent) {
 	a.s.lookLocally(t)
+	a.s.overlay.seek(t)
 	if a.s.cfg.NoTrackers || len(t.add.Torrent.Trackers) == 0 {
 		return
 	}
@@ -289,6 +290,7 @@ type owed struct {
 func (a *announcer) remove(list ...*torrent) (out []owed) {
 	for _, t := range list {
 		a.s.lookAway(t)
+		a.s.overlay.leave(t)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -19,7 +19,10 @@ func (h host) Release(n int64) { h.t.s.deal.release(h.t.key, n) }
 
 func (h host) Demand(up, down int64) { h.t.s.deal.demand(h.t.key, up, down) }
 
-func (h host) NeedPeers() { h.t.s.announce.needPeers(h.t) }
+func (h host) NeedPeers() {
+	h.t.s.announce.needPeers(h.t)
+	h.t.s.overlay.needPeers(h.t)
+}
 
 func (h host) Completed() {
 	h.t.record.finished(h.t.s.cfg.Wall())
@@ -52,8 +55,7 @@ func (h host) ExternalAddr(netip.Addr) {}
 
 func (h host) Metadata(*metainfo.Torrent) {}
 
-// DHTNode is for the DHT.
-func (h host) DHTNode(netip.AddrPort) {}
+func (h host) DHTNode(addr netip.AddrPort) { h.t.s.overlay.met(addr) }
 
 func (h host) Verified(i int) { h.t.s.keep.changed(h.t, int64(h.t.info.PieceSize(i))) }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"shoal/peer"
@@ -17,8 +18,21 @@ const nextPorts = 20
 // wsaAddrInUse is what Windows says; syscall has no portable name for it.
 const wsaAddrInUse = syscall.Errno(10048)
 
-// listen opens one listener a family on the same port.
+// errUDPTaken says that the UDP port beside a listener is taken.
+var errUDPTaken = errors.New("the UDP port is taken")
+
+// listen opens one listener a family on the same port, and the UDP sockets there. A port that is free for both is
+// preferred; where there is none, or another was not wanted, we do without UDP.
 func (s *Session) listen() error {
+	err := s.listenAny(s.cfg.DHT != nil && (!s.cfg.ListenExact || strings.HasSuffix(s.cfg.Listen, ":0")))
+	if errors.Is(err, errUDPTaken) {
+		return s.listenAny(false)
+	}
+	return err
+}
+
+// listenAny tries the ports that Config.Listen allows. With both, only such will do as are free for UDP too.
+func (s *Session) listenAny(both bool) error {
 	host, p, err := net.SplitHostPort(s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen address %q is not host:port: %w", s.cfg.Listen, err)
@@ -34,11 +48,17 @@ func (s *Session) listen() error {
 	case s.cfg.ListenExact:
 		last = first
 	}
+	var lacking error
 	for try, n := first, 0; ; try, n = try+step, n+1 {
-		err := s.listenOn(host, try)
+		err := s.listenOn(host, try, both)
+		if errors.Is(err, errUDPTaken) {
+			lacking = err
+		}
 		switch {
 		case err == nil:
 			return nil
+		case lacking != nil && (try >= last && port != 0 || n == nextPorts):
+			return lacking
 		case !isInUse(err):
 			return fmt.Errorf("cannot listen on %s: %w", net.JoinHostPort(host, strconv.Itoa(try)), err)
 		case port == 0 && n < nextPorts:
@@ -52,8 +72,8 @@ func (s *Session) listen() error {
 }
 
 // listenOn opens the listeners for one port; on failure none stays open. One
-// family may be missing from the machine, but not both.
-func (s *Session) listenOn(host string, port int) error {
+// family may be missing from the machine, but not both. Without both a UDP port that is taken is no failure.
+func (s *Session) listenOn(host string, port int, both bool) error {
 	hosts := []string{"0.0.0.0", "::"}
 	if host != "" {
 		hosts = []string{host}
@@ -78,6 +98,10 @@ func (s *Session) listenOn(host string, port int) error {
 		a := addrOf(l.Addr())
 		s.addrs = append(s.addrs, a)
 		port = int(a.Port()) // the second family listens on the port that the system chose
+		if err := s.listenUDP(network, l.Addr().String()); err != nil && both {
+			s.closeDoors()
+			return err
+		}
 	}
 	if len(s.doors) == 0 {
 		return missing
@@ -85,11 +109,29 @@ func (s *Session) listenOn(host string, port int) error {
 	return nil
 }
 
+// listenUDP opens the UDP socket beside a listener if it is needed. It fails only when the port is taken.
+func (s *Session) listenUDP(tcp, address string) error {
+	if s.cfg.DHT == nil {
+		return nil
+	}
+	u, err := s.openSocket(tcp, address)
+	if err != nil {
+		s.log.Info("no UDP socket", "addr", address, "err", err)
+		if isInUse(err) {
+			return fmt.Errorf("%w: %w", errUDPTaken, err)
+		}
+		return nil
+	}
+	s.overlay.sockets = append(s.overlay.sockets, u)
+	return nil
+}
+
 func (s *Session) closeDoors() {
 	for _, d := range s.doors {
 		d.close() // nothing was accepted yet
 	}
-	s.doors, s.addrs = nil, nil
+	s.overlay.close()
+	s.doors, s.addrs, s.overlay.sockets = nil, nil, nil
 }
 
 func isInUse(err error) bool {
@@ -140,5 +182,5 @@ func (s *Session) incoming(nc net.Conn) {
 
 // peerConfig returns the configuration of a connection, whose arithmetic goes through work.
 func (s *Session) peerConfig(work func(f func()) error) *peer.Config {
-	return &peer.Config{PeerID: s.peerID, Pool: &s.pool, Encryption: s.cfg.Encryption, Work: work}
+	return &peer.Config{PeerID: s.peerID, Pool: &s.pool, DHT: s.overlay.port() != 0, Encryption: s.cfg.Encryption, Work: work}
 }

@@ -54,6 +54,7 @@ type Session struct {
 	announce *announcer
 	keep     *keeper
 	near     nearby
+	overlay  overlay
 }
 
 var _ status.Backend = (*Session)(nil)
@@ -70,6 +71,7 @@ func New(cfg Config) (*Session, error) {
 	rnd := rand.New(rand.NewPCG(cfg.Seed, 0x73686f616c))
 	s.peerID = newPeerID(rnd)
 	s.reg = registry{rnd: rnd}
+	s.overlay.s = s
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.crypt = newCrypt(cfg.Encryption)
 	s.dial = newDialer(s)
@@ -82,6 +84,11 @@ func New(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	s.near.lsd, s.near.mapper = s.newLSD(), s.newMapper()
+	if err := s.overlay.join(); err != nil {
+		s.cancel()
+		s.closeDoors()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -101,6 +108,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.wg.Go(func() { s.inspect(s.ctx) })
 	s.wg.Go(func() { s.watch(s.ctx) })
 	s.runLocal()
+	s.overlay.run(s.ctx)
 
 	<-ctx.Done()
 	list := s.reg.close()
@@ -110,6 +118,7 @@ func (s *Session) Run(ctx context.Context) error {
 	for _, d := range s.doors {
 		d.close()
 	}
+	s.overlay.close()
 	s.wg.Wait()
 	stopDisk()
 	disk.Wait()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,6 +29,7 @@ type sim struct {
 	net  *simnet.Net
 	tor  *metainfo.Torrent
 	data []byte
+	v6   bool
 	next byte // last byte of the next host's address
 	end  []func()
 }
@@ -50,9 +50,12 @@ func (w *sim) close() {
 	}
 }
 
-// host adds a machine 10.0.0.x.
+// host adds a machine 10.0.0.x, or fd00::x.
 func (w *sim) host(link simnet.Link) *simnet.Host {
 	w.next++
+	if w.v6 {
+		return w.net.Host(netip.AddrFrom16([16]byte{0: 0xfd, 15: w.next}), link)
+	}
 	return w.net.Host(netip.AddrFrom4([4]byte{10, 0, 0, w.next}), link)
 }
 
@@ -97,6 +100,15 @@ func (n *node) start(a Add) {
 }
 
 func (n *node) try(a Add) error {
+	n.run()
+	a.Torrent, a.Folder = n.w.tor, n.mortal(n.disk)
+	_, err := n.s.Add(context.Background(), a)
+	return err
+}
+
+// run runs the session without a torrent.
+func (n *node) run() *node {
+	n.w.t.Helper()
 	n.cfg.State = n.mortal(n.state)
 	if *verbose {
 		n.cfg.Log = slog.New(slog.NewTextHandler(n.w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", n.host.Addr())
@@ -118,9 +130,7 @@ func (n *node) try(a Add) error {
 		}
 	}
 	n.w.end = append(n.w.end, n.stop)
-	a.Torrent, a.Folder = n.w.tor, n.mortal(n.disk)
-	_, err = s.Add(ctx, a)
-	return err
+	return n
 }
 
 // mortal returns a file system as the node's process sees it.
@@ -152,7 +162,7 @@ func (n *node) fails(limit time.Duration) error {
 
 // addr is where the node can be connected to.
 func (n *node) addr() string {
-	return fmt.Sprintf("%v:%d", n.host.Addr(), n.s.Addrs()[0].Port())
+	return netip.AddrPortFrom(n.host.Addr(), n.s.Addrs()[0].Port()).String()
 }
 
 // wait waits for the torrent and compares the file.

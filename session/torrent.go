@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -197,7 +195,7 @@ func (t *torrent) work(have metainfo.Bitfield) {
 	first := firstShare(s, t)
 	sw := swarm.New(swarm.Config{
 		Info: t.info, ID: t.id, PeerID: s.peerID, Have: have, Store: t.store, Disk: s.disk, Host: host{t},
-		Seed: t.seed, MaxPeers: first.conns, UploadSlots: max(first.slots, 0), Port: s.port(), Client: s.cfg.Client,
+		Seed: t.seed, MaxPeers: first.conns, UploadSlots: max(first.slots, 0), Port: s.port(), DHTPort: s.overlay.port(), Client: s.cfg.Client,
 		Priorities: t.add.Priorities, Sequential: t.add.Sequential, SuperSeed: superSeed(t.add.NoSuperSeed),
 		LimitedUp: up, LimitedDown: down, Scope: t.mayUse,
 		DownTotal: rec.DownTotal, UpTotal: rec.UpTotal,
@@ -238,19 +236,11 @@ func (t *torrent) allows(kind swarm.SourceKind) bool {
 func (t *torrent) addTyped(ctx context.Context, peers []string) {
 	var addrs []netip.AddrPort
 	for _, p := range peers {
-		host, ps, err := net.SplitHostPort(p)
-		port, err2 := strconv.ParseUint(ps, 10, 16)
-		if err = errors.Join(err, err2); err != nil {
-			t.s.log.Warn("peer address is not host:port", "peer", p, "err", err)
-			continue
-		}
-		ips, err := t.s.cfg.Net.Lookup(ctx, host)
+		found, err := t.s.resolveOne(ctx, p)
 		if err != nil {
-			t.s.log.Warn("cannot resolve a peer's name", "peer", p, "err", err)
+			t.s.log.Warn("cannot find a peer", "peer", p, "err", err)
 		}
-		for _, ip := range ips {
-			addrs = append(addrs, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
-		}
+		addrs = append(addrs, found...)
 	}
 	t.s.dial.named(t.key, addrs)
 	t.running().AddPeers(addrs, swarm.Source{Kind: swarm.FromUser})

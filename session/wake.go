@@ -116,6 +116,7 @@ func (s *Session) comeBack(now time.Time, dead func(local netip.Addr) bool) {
 	lively := s.live.closeIf(dead)
 	s.announce.again(now)
 	s.localAgain()
+	s.overlay.rejoin(now)
 	for _, t := range s.reg.all() {
 		if !lively[t] && t.running() != nil {
 			s.wg.Go(func() { t.stir(t.ctx) })

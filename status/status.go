@@ -114,6 +114,17 @@ type Stats struct {
 	Listen             []netip.AddrPort
 	PieceMemory        int64 // bytes of open pieces
 	Reach              Reach
+	DHT                []DHT // our nodes, one for each family; none when the DHT is off
+}
+
+// DHT is our node in the distributed hash table of one family (BEP 5, BEP 32).
+type DHT struct {
+	IPv6     bool
+	ID       metainfo.Hash
+	Good     int        // nodes that answered lately
+	Nodes    int        // nodes known
+	Online   bool       // somebody was heard within the last minute
+	External netip.Addr // our address as others see it; the zero value when they do not agree on one
 }
 
 // Reach is what is known of whether peers outside of the local network can connect to us. The zero value is: nothing.

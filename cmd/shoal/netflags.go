@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +25,7 @@ type netFlags struct {
 	maxPeers    int
 	encryption  string
 	bootstrap   []string
+	readOnly    bool
 	off         map[string]*bool // the --no-X flags
 	progress    string
 	listenGiven bool
@@ -72,6 +75,7 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100")
 	f.StringVar(&n.encryption, "encryption", "prefer", "prefer dials encrypted and then plain, require never sends or takes a plain byte, off never encrypts")
 	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`; repeatable")
+	f.BoolVar(&n.readOnly, "dht-read-only", false, "ask the DHT, but answer nobody there and announce nothing")
 	f.StringVar(&n.progress, "progress", "auto", "auto, plain, json or none; auto draws on a terminal and is plain elsewhere")
 	n.off = map[string]*bool{}
 	for _, x := range []struct{ name, what string }{
@@ -100,18 +104,35 @@ func (n *netFlags) check(cmd *cobra.Command, con *console) error {
 	if _, _, err := net.SplitHostPort(n.listen); err != nil {
 		return withCode(exitUsage, fmt.Errorf("--listen %q: write HOST:PORT or :PORT", n.listen))
 	}
-	for _, p := range n.peers {
-		if host, port, err := net.SplitHostPort(p); err != nil || host == "" || port == "" {
-			return withCode(exitUsage, fmt.Errorf("--peer %q: write HOST:PORT", p))
-		}
+	if err := errors.Join(hostPorts("--peer", n.peers), hostPorts("--bootstrap", n.bootstrap)); err != nil {
+		return err
 	}
 	if n.slots < 0 || n.maxPeers < 0 {
 		return withCode(exitUsage, fmt.Errorf("--upload-slots and --max-peers may not be negative"))
 	}
-	if len(n.bootstrap) > 0 {
-		con.Note("--bootstrap has no effect yet: peers are found through trackers and --peer")
+	if *n.off["dht"] && len(n.bootstrap) > 0 {
+		con.Note("--bootstrap has no effect: the DHT is switched off")
 	}
 	return nil
+}
+
+// hostPorts looks at the addresses that a flag was given.
+func hostPorts(flag string, list []string) error {
+	for _, p := range list {
+		host, port, err := net.SplitHostPort(p)
+		if n, err2 := strconv.ParseUint(port, 10, 16); err != nil || host == "" || err2 != nil || n == 0 {
+			return withCode(exitUsage, fmt.Errorf("%s %q: write HOST:PORT", flag, p))
+		}
+	}
+	return nil
+}
+
+// dht is how the session is to take part in the DHT, nil for not at all.
+func (n *netFlags) dht() *session.DHT {
+	if *n.off["dht"] {
+		return nil
+	}
+	return &session.DHT{ReadOnly: n.readOnly, Bootstrap: n.bootstrap, Routers: session.Routers()}
 }
 
 // config is the session's configuration as the flags want it.
@@ -121,15 +142,16 @@ func (n *netFlags) config() session.Config {
 		Encryption: policy[n.encryption],
 		Listen:     n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
 		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"], NoLSD: *n.off["lsd"], NoPortMap: *n.off["portmap"],
+		DHT:    n.dht(),
 		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
 	}
 	fit(&cfg, handleLimit())
 	return cfg
 }
 
-// spareHandles is what a session has open beside payload and peers: terminal, log, listeners,
+// spareHandles is what a session has open beside payload and peers: terminal, log, listeners, UDP,
 // state, locks, trackers, and the folders on the way to a file.
-const spareHandles = 24
+const spareHandles = 26
 
 // fit shrinks what a session keeps open to what this process may have open.
 func fit(cfg *session.Config, handles int) {

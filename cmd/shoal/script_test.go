@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // of just that give the flags.
 type alone struct{ m *testing.M }
 
-var aloneEnv = []string{"SHOAL_NO_LSD", "SHOAL_NO_PORTMAP"}
+var aloneEnv = []string{"SHOAL_NO_LSD", "SHOAL_NO_PORTMAP", "SHOAL_NO_DHT"}
 
 func (a alone) Run() int {
 	for _, name := range aloneEnv {

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"shoal/dht"
+	"shoal/metainfo"
+	"shoal/session/budget"
+	"shoal/status"
+	"shoal/swarm"
+)
+
+// seek begins to look for a torrent in the DHT, or does it again as soon as possible; leave ends it at once,
+// also what is under way. Neither waits.
+func (o *overlay) seek(t *torrent) {
+	if len(o.members) == 0 || !t.allows(swarm.FromDHT) {
+		return
+	}
+	o.mu.Lock()
+	o.sched.add(time.Now(), t.key)
+	o.mu.Unlock()
+	poke(o.wake)
+	if names := t.nodes(); len(names) > 0 {
+		o.s.wg.Go(func() {
+			for _, m := range o.members {
+				m.node.Add(o.hinted(t.ctx, names)...)
+			}
+		})
+	}
+}
+
+func (o *overlay) leave(t *torrent) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sched.remove(t.key)
+	if cancel := o.under[t.key]; cancel != nil {
+		cancel()
+	}
+}
+
+// needPeers asks for an early look-up. It does not wait.
+func (o *overlay) needPeers(t *torrent) {
+	o.mu.Lock()
+	o.sched.need(t.key)
+	o.mu.Unlock()
+	poke(o.wake)
+}
+
+// look makes the look-ups that are due until ctx ends.
+func (o *overlay) look(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		next := o.round(ctx, time.Now())
+		timer.Stop()
+		if !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// round starts what is due and returns when to look again; zero for not before someone pokes.
+func (o *overlay) round(ctx context.Context, now time.Time) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		k, ok := o.sched.next(now)
+		if !ok {
+			return o.sched.wake()
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		o.under[k] = cancel
+		o.s.wg.Go(func() {
+			r := o.lookUp(ctx, k)
+			cancel()
+			o.mu.Lock()
+			delete(o.under, k)
+			o.sched.done(time.Now(), k, r)
+			o.mu.Unlock()
+			poke(o.wake)
+		})
+	}
+}
+
+// lookUp looks for the peers of one torrent and announces it.
+func (o *overlay) lookUp(ctx context.Context, k budget.Key) result {
+	t := o.s.reg.byKey(k)
+	if t == nil || t.running() == nil || !t.allows(swarm.FromDHT) {
+		return result{}
+	}
+	st, err := o.ask(ctx, t.id.Wire(), o.announced(t), func(peers []netip.AddrPort, by netip.Addr) {
+		t.running().AddPeers(peers, swarm.Source{Kind: swarm.FromDHT, By: by})
+	})
+	o.s.log.Debug("looked up in the DHT", "torrent", t.id, "peers", st.Peers, "asked", st.Asked, "answered", st.Answered,
+		"announced", st.Announced, "took", st.Took, "err", err)
+	snap := t.running().Snapshot()
+	seeks := snap.Phase == status.Leeching || snap.Phase == status.Metadata
+	return result{packets: st.Asked + st.Announced, silent: errors.Is(err, dht.ErrNoNodes), hungry: seeks && snap.Peers < fewPeers}
+}
+
+// announced says which port to announce for a torrent through a node: none when we are read-only, or
+// as long as nobody knows whether the torrent is private.
+func (o *overlay) announced(t *torrent) func(*member) uint16 {
+	return func(m *member) uint16 {
+		switch {
+		case o.s.cfg.DHT.ReadOnly || t.running().Snapshot().Phase == status.Metadata:
+			return 0
+		case m.v6: // routers map ports of IPv4
+			return o.s.port()
+		}
+		return o.s.publicPort()
+	}
+}
+
+// ask looks up a hash through all nodes at once. found is called by one goroutine at a time. The error is
+// nil if one of the nodes succeeded.
+func (o *overlay) ask(ctx context.Context, h metainfo.Hash, port func(*member) uint16, found func([]netip.AddrPort, netip.Addr)) (sum dht.LookupStats, err error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	worked := false
+	err = ErrNoDHT
+	for _, m := range o.members {
+		all.Go(func() {
+			st, fail := m.node.Lookup(ctx, h, port(m), func(peers []netip.AddrPort, by netip.Addr) {
+				mu.Lock()
+				defer mu.Unlock()
+				found(peers, by)
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			sum.Asked, sum.Answered = sum.Asked+st.Asked, sum.Answered+st.Answered
+			sum.Peers, sum.Announced, sum.Took = sum.Peers+st.Peers, sum.Announced+st.Announced, max(sum.Took, st.Took)
+			if worked = worked || fail == nil; worked {
+				err = nil
+			} else {
+				err = fail
+			}
+		})
+	}
+	all.Wait()
+	return sum, err
+}
+
+// LookUp searches the peers of an info hash in the DHT, and announces a port of ours for it unless that is 0. found gets the
+// addresses that may be used as they come, with the node that named them, one call at a time. It ends
+// within 20 s of its turn, with dht.ErrNoNodes when nobody answers, and ErrNoDHT without a node.
+func (s *Session) LookUp(ctx context.Context, h metainfo.Hash, announce uint16, found func(peers []netip.AddrPort, by netip.Addr)) (dht.LookupStats, error) {
+	return s.overlay.ask(ctx, h, func(*member) uint16 { return announce }, func(peers []netip.AddrPort, by netip.Addr) {
+		var usable []netip.AddrPort
+		for _, a := range peers {
+			if mayUse(a, swarm.Source{Kind: swarm.FromDHT, By: by}) {
+				usable = append(usable, a)
+			}
+		}
+		found(usable, by)
+	})
+}
+
+// DHTNode is our node of one family in numbers.
+type DHTNode struct {
+	dht.Stats
+	IPv6 bool
+	// Strangers are datagrams on the socket that were of no protocol we speak; Missed those of the DHT that came too fast.
+	Strangers, Missed uint64
+}
+
+// DHTNodes returns our nodes in the DHT; none when it is off.
+func (s *Session) DHTNodes() (out []DHTNode) {
+	for _, m := range s.overlay.members {
+		out = append(out, DHTNode{
+			Stats: m.node.Stats(), IPv6: m.v6,
+			Strangers: m.socket.strangers(dhtProtocol), Missed: m.socket.dropped[dhtProtocol].Load(),
+		})
+	}
+	return out
+}
