@@ -13,6 +13,8 @@ import (
 const (
 	// proveTime is how long a new connection has to become useful before a better one may take its place.
 	proveTime = 30 * time.Second
+	// silentTime is how long it may take to say its first word.
+	silentTime = 10 * time.Second
 	// busyRate in bytes a second keeps a connection from being replaced.
 	busyRate = 1000
 	// maxVotes bounds the list of addresses under which peers say they see us.
@@ -156,9 +158,12 @@ func (p *peer) address() netip.AddrPort {
 }
 
 // useless reports whether neither side wants anything of the other, and has not for a while. Who says that it does, and
-// asks for nothing when it may, wants nothing.
+// asks for nothing when it may, wants nothing; who has not said a word since its handshake has less time to show it.
 func (c *core) useless(p *peer) bool {
 	u := &p.up
+	if p.told == toldNothing && p.extSeen == 0 && !u.interested && c.now-p.since > silentTime {
+		return true
+	}
 	wants := u.interested && !u.shirked && !(p.idle(c.now) && c.now-max(u.busy, u.since) > time.Minute)
 	return !p.down.interested && !wants && c.now-p.since > time.Minute
 }
