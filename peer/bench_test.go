@@ -15,13 +15,21 @@ import (
 // BenchmarkBlocks moves blocks over a loopback TCP connection: requests one
 // way, 16 KiB blocks the other, 256 outstanding. One op is one block.
 func BenchmarkBlocks(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		o    Opening
+	}{{"plain", OpenPlain}, {"RC4", OpenRC4}} {
+		b.Run(c.name, func(b *testing.B) { benchBlocks(b, c.o) })
+	}
+}
+
+func benchBlocks(b *testing.B, o Opening) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer l.Close()
 	cfg := &Config{Pool: new(block.Pool)}
-	ih := metainfo.Hash{1}
 	ready := make(chan *Conn)
 	go func() {
 		nc, err := l.Accept()
@@ -29,7 +37,7 @@ func BenchmarkBlocks(b *testing.B) {
 			b.Error(err)
 			return
 		}
-		c, _, err := Accept(context.Background(), nc, cfg, func(h metainfo.Hash) bool { return h == ih })
+		c, _, err := Accept(context.Background(), nc, cfg, known)
 		if err != nil {
 			b.Error(err)
 		}
@@ -39,7 +47,7 @@ func BenchmarkBlocks(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	leech, _, err := Dial(context.Background(), nc, cfg, ih)
+	leech, _, err := Dial(context.Background(), nc, cfg, ih, o)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
-	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -110,19 +109,22 @@ func (tr *trader) Closed(error)           {}
 // Both sides send and fetch at once, with cancels; every block comes exactly once.
 func TestTradeBothWays(t *testing.T) {
 	info, data := fakepeer.Content("x", 6<<20+5, 256<<10, 9)
-	for name, link := range map[string]simnet.Link{
-		"fast": {Latency: time.Millisecond},
-		"slow": {Up: 300e3, Down: 1e6, Latency: 80 * time.Millisecond},
+	for name, tc := range map[string]struct {
+		link simnet.Link
+		open Opening
+	}{
+		"fast":      {simnet.Link{Latency: time.Millisecond}, OpenPlain},
+		"slow":      {simnet.Link{Up: 300e3, Down: 1e6, Latency: 80 * time.Millisecond}, OpenPlain},
+		"encrypted": {simnet.Link{Latency: time.Millisecond}, OpenRC4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x, y := sockets(t, link, link)
-				cfg := (&Config{Pool: new(block.Pool)}).withDefaults()
-				theirs := wire.Handshake{Reserved: wire.Reserved{}.WithFast()}
 				var traders []*trader
 				var wg sync.WaitGroup
-				for i, nc := range []net.Conn{x, y} {
-					c := newConn(nc, cfg, theirs)
+				for i, c := range shaken(t, tc.link, tc.open) {
+					if c.Encrypted() != (tc.open == OpenRC4) {
+						t.Errorf("side %d: encrypted %v", i, c.Encrypted())
+					}
 					tr := newTrader(t, c, info, data, uint64(i)) // queues before Run
 					traders = append(traders, tr)
 					wg.Go(func() { c.Run(context.Background(), tr, &pieces{info, data}) })
@@ -147,6 +149,26 @@ func TestTradeBothWays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// shaken returns both ends of a connection after their handshake.
+func shaken(t *testing.T, link simnet.Link, o Opening) (conns [2]*Conn) {
+	t.Helper()
+	x, y := sockets(t, link, link)
+	cfg := &Config{Pool: new(block.Pool)}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var err error
+		if conns[1], _, err = Accept(t.Context(), y, cfg, known); err != nil {
+			t.Error(err)
+		}
+	})
+	var err error
+	conns[0], _, err = Dial(t.Context(), x, cfg, ih, o)
+	if wg.Wait(); err != nil || t.Failed() {
+		t.Fatal(err)
+	}
+	return conns
 }
 
 func blocksOf(info *metainfo.Info) (n int) {

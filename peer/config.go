@@ -16,6 +16,11 @@ type Config struct {
 	Pool *block.Pool
 	// DHT announces that we run a DHT node (BEP 5).
 	DHT bool
+	// Encryption is the policy for handshakes.
+	Encryption Encryption
+	// Work bounds the arithmetic of encrypted handshakes: see mse.Config. It is called from the goroutine
+	// of Dial or Accept; nil: no bound.
+	Work func(f func()) error
 
 	// HandshakeTimeout bounds the whole handshake, either way; 10 s.
 	HandshakeTimeout time.Duration

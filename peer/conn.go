@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,7 @@ var (
 // Close never block and may be called from any goroutine, also before Run and after
 // the end; Run is called once.
 type Conn struct {
-	nc   net.Conn
+	line line
 	cfg  Config
 	fast bool // both sides speak BEP 6
 
@@ -39,9 +40,9 @@ type Conn struct {
 	reason error // not nil: closed
 }
 
-func newConn(nc net.Conn, cfg Config, theirs wire.Handshake) *Conn {
+func newConn(l line, cfg Config, theirs wire.Handshake) *Conn {
 	return &Conn{
-		nc:   nc,
+		line: l,
 		cfg:  cfg,
 		fast: theirs.Reserved.Fast(),
 		wake: make(chan struct{}, 1),
@@ -50,13 +51,16 @@ func newConn(nc net.Conn, cfg Config, theirs wire.Handshake) *Conn {
 }
 
 // RemoteAddr returns the address of the other side.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.line.nc.RemoteAddr() }
 
 // LocalAddr returns our address on this connection.
-func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+func (c *Conn) LocalAddr() net.Addr { return c.line.nc.LocalAddr() }
 
 // Fast reports whether both sides speak BEP 6.
 func (c *Conn) Fast() bool { return c.fast }
+
+// Encrypted reports whether all that is sent is encrypted.
+func (c *Conn) Encrypted() bool { return c.line.crypt != nil }
 
 // Run serves the connection until Close, the end of ctx, or an error. The
 // calling goroutine becomes the reader, one more is started as the writer. Both have
@@ -71,12 +75,20 @@ func (c *Conn) Run(ctx context.Context, h Handler, src Source) error {
 		w := writer{c: c, h: h, src: src, batch: 1}
 		c.Close(w.run())
 	}()
-	r := reader{c: c, h: h, rd: wire.NewReader(c.nc, c.cfg.Pool, 0)}
+	r := reader{c: c, h: h, rd: wire.NewReader(c.source(), c.cfg.Pool, 0)}
 	c.Close(r.run())
 	<-ended
 	err := c.why()
 	h.Closed(err)
 	return err
+}
+
+// source is where the remote's frames come from: the socket itself where nothing stands between.
+func (c *Conn) source() io.Reader {
+	if c.line.bare() {
+		return c.line.nc
+	}
+	return &c.line
 }
 
 // Send queues messages, in order; they go out ahead of queued uploads. When
@@ -140,7 +152,7 @@ func (c *Conn) Close(reason error) {
 	c.mu.Unlock()
 	if first {
 		close(c.done)
-		c.nc.Close()
+		c.line.nc.Close()
 	}
 }
 

@@ -101,7 +101,7 @@ func start(t *testing.T, cfg *Config, src Source, hello fakepeer.Hello, ours, th
 	hello.InfoHash = ih
 	answered := make(chan error, 1)
 	go func() { answered <- r.remote.Answer(hello) }()
-	c, _, err := Dial(t.Context(), x, cfg, ih)
+	c, _, err := Dial(t.Context(), x, cfg, ih, OpenPlain)
 	if err := errors.Join(err, <-answered); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestCloseAndContext(t *testing.T) {
 
 		// The context ends it too, and closing before Run is fine.
 		x, y := sockets(t, fast, fast)
-		c := newConn(x, (&Config{}).withDefaults(), wire.Handshake{})
+		c := newConn(line{nc: x}, (&Config{}).withDefaults(), wire.Handshake{})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(why) })
 		if err := c.Run(ctx, new(recorder), nil); err != why {
@@ -189,7 +189,7 @@ func TestCloseAndContext(t *testing.T) {
 		}
 		y.Close()
 		x, y = sockets(t, fast, fast)
-		c = newConn(x, (&Config{}).withDefaults(), wire.Handshake{})
+		c = newConn(line{nc: x}, (&Config{}).withDefaults(), wire.Handshake{})
 		c.Close(nil)
 		if err := c.Run(t.Context(), new(recorder), nil); err != ErrClosed {
 			t.Errorf("closed before: %v", err)

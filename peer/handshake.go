@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -15,18 +16,19 @@ import (
 // the same torrent.
 var ErrUnknownTorrent = errors.New("not a torrent of ours")
 
-// Dial makes the handshake for the torrent ih on a connected nc; we speak
-// first. It returns the connection, ready for Run, and what the remote sent.
-// On an error, which wraps wire.ErrProtocol, ErrUnknownTorrent, the context's or the
+// Dial makes the handshake for the torrent ih on a connected nc; we speak first, in the way o, which must be
+// one that cfg.Encryption allows (see Encryption.First and Next). It returns the connection, ready for Run, and what the
+// remote sent. On an error, which wraps wire.ErrProtocol, ErrUnknownTorrent, one of package mse, the context's or the
 // socket's, nc is closed. A Conn that is not Run must be closed.
-func Dial(ctx context.Context, nc net.Conn, cfg *Config, ih metainfo.Hash) (*Conn, wire.Handshake, error) {
+func Dial(ctx context.Context, nc net.Conn, cfg *Config, ih metainfo.Hash, o Opening) (*Conn, wire.Handshake, error) {
 	c := cfg.withDefaults()
+	l := line{nc: nc}
 	var theirs wire.Handshake
 	err := shake(ctx, nc, c.HandshakeTimeout, func() (err error) {
-		if err = c.sendHandshake(nc, ih); err != nil {
+		if err = l.open(&c, o, ih, c.hello(ih)); err != nil {
 			return err
 		}
-		theirs, err = readHandshake(nc, func(h metainfo.Hash) error {
+		theirs, err = readHandshake(&l, func(h metainfo.Hash) error {
 			if h != ih {
 				return fmt.Errorf("%w: it answered for %v", ErrUnknownTorrent, h)
 			}
@@ -37,29 +39,33 @@ func Dial(ctx context.Context, nc net.Conn, cfg *Config, ih metainfo.Hash) (*Con
 	if err != nil {
 		return nil, theirs, err
 	}
-	return newConn(nc, c, theirs), theirs, nil
+	return newConn(l, c, theirs), theirs, nil
 }
 
-// Accept makes the handshake on an incoming nc: it reads until the info hash
-// is there, asks known whether we have that torrent, and only then answers. Whoever
-// wants something else, or speaks something else, gets no reply. Results and errors
-// are as with Dial.
-func Accept(ctx context.Context, nc net.Conn, cfg *Config, known func(metainfo.Hash) bool) (*Conn, wire.Handshake, error) {
+// Accept makes the handshake on an incoming nc, plain or encrypted as cfg.Encryption has it: it reads until the info
+// hash is there, asks torrents whether we have it, and only then answers with more than a key. Whoever wants
+// something else, or speaks something else, gets no reply. Results and errors are as with Dial, and ErrNotEncrypted.
+func Accept(ctx context.Context, nc net.Conn, cfg *Config, torrents Torrents) (*Conn, wire.Handshake, error) {
 	c := cfg.withDefaults()
+	l := line{nc: nc}
 	var theirs wire.Handshake
-	err := shake(ctx, nc, c.HandshakeTimeout, func() (err error) {
-		theirs, err = readHandshake(nc, func(h metainfo.Hash) error {
-			if !known(h) {
+	err := shake(ctx, nc, c.HandshakeTimeout, func() error {
+		mine, err := l.opened(&c, torrents)
+		if err != nil {
+			return err
+		}
+		theirs, err = readHandshake(&l, func(h metainfo.Hash) error {
+			if !mine(h) {
 				return fmt.Errorf("%w: %v", ErrUnknownTorrent, h)
 			}
-			return c.sendHandshake(nc, h)
+			return l.send(c.hello(h))
 		})
 		return err
 	})
 	if err != nil {
 		return nil, theirs, err
 	}
-	return newConn(nc, c, theirs), theirs, nil
+	return newConn(l, c, theirs), theirs, nil
 }
 
 // shake runs f with one deadline for all of it and closes nc when f fails.
@@ -80,24 +86,24 @@ func shake(ctx context.Context, nc net.Conn, limit time.Duration, f func() error
 	return nil
 }
 
-func (c *Config) sendHandshake(nc net.Conn, ih metainfo.Hash) error {
+// hello returns our handshake.
+func (c *Config) hello(ih metainfo.Hash) []byte {
 	h := wire.Handshake{InfoHash: ih, PeerID: c.PeerID}
 	h.Reserved = h.Reserved.WithExtended().WithFast()
 	if c.DHT {
 		h.Reserved = h.Reserved.WithDHT()
 	}
-	_, err := nc.Write(wire.AppendHandshake(make([]byte, 0, wire.HandshakeLen), &h))
-	return err
+	return wire.AppendHandshake(make([]byte, 0, wire.HandshakeLen), &h)
 }
 
 // readHandshake reads exactly one handshake, looks at every byte as soon as
 // it is there, and calls check once, with the info hash, before the peer id is waited for:
 // some remotes send it only after ours.
-func readHandshake(nc net.Conn, check func(metainfo.Hash) error) (wire.Handshake, error) {
+func readHandshake(from io.Reader, check func(metainfo.Hash) error) (wire.Handshake, error) {
 	var buf [wire.HandshakeLen]byte
 	checked := false
 	for n := 0; n < len(buf); {
-		m, err := nc.Read(buf[n:])
+		m, err := from.Read(buf[n:])
 		n += m
 		if err != nil && n < len(buf) {
 			return wire.Handshake{}, fmt.Errorf("after %d bytes: %w", n, err)

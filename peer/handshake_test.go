@@ -13,10 +13,19 @@ import (
 	"time"
 
 	"shoal/metainfo"
+	"shoal/peer/mse"
 	"shoal/peer/wire"
 )
 
-func known(h metainfo.Hash) bool { return h == ih }
+// knows is an index of one torrent.
+type knows metainfo.Hash
+
+func (k knows) Known(h metainfo.Hash) bool { return h == metainfo.Hash(k) }
+func (k knows) Unveil(veil metainfo.Hash) (metainfo.Hash, bool) {
+	return metainfo.Hash(k), veil == mse.Veil(metainfo.Hash(k))
+}
+
+var known = knows(ih)
 
 func hello() []byte {
 	return wire.AppendHandshake(nil, &wire.Handshake{InfoHash: ih, PeerID: [20]byte{9}})
@@ -39,7 +48,7 @@ func TestHandshakeBothWays(t *testing.T) {
 				}
 				done <- h
 			}()
-			c, theirs, err := Dial(t.Context(), x, &Config{PeerID: [20]byte{1}, DHT: true}, ih)
+			c, theirs, err := Dial(t.Context(), x, &Config{PeerID: [20]byte{1}, DHT: true}, ih, OpenPlain)
 			if err != nil {
 				t.Fatal(name, err)
 			}
@@ -66,7 +75,10 @@ func TestW01SlowHandshake(t *testing.T) {
 	for name, remote := range play {
 		for way, ours := range map[string]func(nc net.Conn) error{
 			"accept": func(nc net.Conn) error { _, _, err := Accept(context.Background(), nc, &Config{}, known); return err },
-			"dial":   func(nc net.Conn) error { _, _, err := Dial(context.Background(), nc, &Config{}, ih); return err },
+			"dial": func(nc net.Conn) error {
+				_, _, err := Dial(context.Background(), nc, &Config{}, ih, OpenPlain)
+				return err
+			},
 		} {
 			t.Run(way+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -206,7 +218,7 @@ func TestDialOtherTorrent(t *testing.T) {
 			y.Write(wire.AppendHandshake(nil, &wire.Handshake{InfoHash: metainfo.Hash{8}}))
 			y.Close()
 		}()
-		if _, _, err := Dial(t.Context(), x, &Config{}, ih); !errors.Is(err, ErrUnknownTorrent) {
+		if _, _, err := Dial(t.Context(), x, &Config{}, ih, OpenPlain); !errors.Is(err, ErrUnknownTorrent) {
 			t.Error(err)
 		}
 	})

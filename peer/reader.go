@@ -43,7 +43,7 @@ func (r *reader) run() error {
 		if fat {
 			until = now.Add(min(lull, until.Sub(now)))
 		}
-		if err := r.c.nc.SetReadDeadline(until); err != nil {
+		if err := r.c.line.nc.SetReadDeadline(until); err != nil {
 			return err
 		}
 		var err error

@@ -187,7 +187,7 @@ func TestBuffersAreGivenBack(t *testing.T) {
 		in := &sizer{Conn: y}
 		cfg := (&Config{}).withDefaults()
 		src := &source{data: make([]byte, 1<<20)}
-		a, b := newConn(x, cfg, wire.Handshake{}), newConn(in, cfg, wire.Handshake{})
+		a, b := newConn(line{nc: x}, cfg, wire.Handshake{}), newConn(line{nc: in}, cfg, wire.Handshake{})
 		var wg sync.WaitGroup
 		w := writer{c: a, h: new(recorder), src: src, batch: 1}
 		wg.Go(func() { a.Close(w.run()) })
@@ -211,7 +211,7 @@ func TestBuffersAreGivenBack(t *testing.T) {
 func TestMessageBuffersAreGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, y := sockets(t, fast, fast)
-		c := newConn(x, (&Config{}).withDefaults(), wire.Handshake{})
+		c := newConn(line{nc: x}, (&Config{}).withDefaults(), wire.Handshake{})
 		var wg sync.WaitGroup
 		w := writer{c: c, h: new(recorder), batch: 1}
 		wg.Go(func() { c.Close(w.run()) })
@@ -246,7 +246,7 @@ func TestTransferOverTCP(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		c, _, err := Accept(t.Context(), nc, &Config{}, func(h metainfo.Hash) bool { return h == ih })
+		c, _, err := Accept(t.Context(), nc, &Config{}, known)
 		if err != nil {
 			t.Error(err)
 			return

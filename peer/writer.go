@@ -227,8 +227,14 @@ func (w *writer) write() error {
 		v = append(v, w.heads[i*wire.PieceHeader:(i+1)*wire.PieceHeader], w.data[pos:pos+b.Length])
 		pos += b.Length
 	}
+	// All of it is ours and sent once, so it is encrypted where it lies.
+	if w.c.line.crypt != nil {
+		for _, p := range v {
+			w.c.line.crypt.Encrypt(p)
+		}
+	}
 	w.vec = v
-	if _, ok := w.c.nc.(*net.TCPConn); !ok && len(v) > 1 {
+	if _, ok := w.c.line.nc.(*net.TCPConn); !ok && len(v) > 1 {
 		w.flat = w.flat[:0]
 		for _, p := range v {
 			w.flat = append(w.flat, p...)
@@ -239,10 +245,10 @@ func (w *writer) write() error {
 	// Half a period at a time: the remote is given up when it took nothing in
 	// two halves in a row, so after 1 to 1.5 periods without progress.
 	for stalls := 0; len(w.bufs) > 0; {
-		if err := w.c.nc.SetWriteDeadline(time.Now().Add(w.c.cfg.WriteTimeout / 2)); err != nil {
+		if err := w.c.line.nc.SetWriteDeadline(time.Now().Add(w.c.cfg.WriteTimeout / 2)); err != nil {
 			return err
 		}
-		n, err := w.bufs.WriteTo(w.c.nc)
+		n, err := w.bufs.WriteTo(w.c.line.nc)
 		switch {
 		case err == nil:
 			return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"shoal/internal/fsys"
+	"shoal/peer"
 	"shoal/session/budget"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	BootID string
 	// Client is how we introduce ourselves to peers, like "shoal 0.1".
 	Client string
+	// Encryption is the policy for connections with peers.
+	Encryption peer.Encryption
 	// Limits are shared by all torrents of the session.
 	Limits budget.Limits
 	// MaxPeers is the number of connections one torrent may have; 0 means 100.

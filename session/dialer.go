@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"shoal/peer"
+	"shoal/peer/mse"
 	"shoal/session/budget"
 	"shoal/swarm"
 )
@@ -126,15 +127,36 @@ func (d *dialer) dial(t *torrent, addr netip.AddrPort) {
 	d.closed()
 }
 
+// connect makes a connection as the policy of encryption has it, which may take a second dial. Both are one
+// attempt: they have one place among the dials, and one failure.
 func (d *dialer) connect(t *torrent, addr netip.AddrPort) (*peer.Conn, net.Addr, swarm.Hello, error) {
+	for o := d.s.crypt.opening(addr); ; {
+		conn, local, h, err := d.open(t, addr, o)
+		next, again := d.s.cfg.Encryption.Next(o, err)
+		if !again || t.ctx.Err() != nil {
+			d.s.crypt.ended(addr, o, err == nil)
+			return conn, local, h, err
+		}
+		o = next
+	}
+}
+
+// open dials once and begins in the way o.
+func (d *dialer) open(t *torrent, addr netip.AddrPort, o peer.Opening) (*peer.Conn, net.Addr, swarm.Hello, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, dialTime)
 	nc, err := d.s.cfg.Net.Dial(ctx, "tcp", addr.String())
 	cancel()
 	if err != nil {
 		return nil, nil, swarm.Hello{}, err
 	}
-	conn, hs, err := peer.Dial(t.ctx, nc, d.s.peerConfig(), t.id.Wire())
-	return conn, nc.LocalAddr(), hello(addr, hs.PeerID, hs.Reserved, false), err
+	cfg := d.s.peerConfig(func(f func()) error { return d.s.crypt.work(t.ctx, f) })
+	if cfg.Encryption == peer.PreferEncryption && o == peer.OpenRC4 {
+		cfg.HandshakeTimeout = firstTry
+	}
+	conn, hs, err := peer.Dial(t.ctx, nc, cfg, t.id.Wire(), o)
+	h := hello(addr, hs.PeerID, hs.Reserved, false)
+	h.Encrypted = err == nil && conn.Encrypted()
+	return conn, nc.LocalAddr(), h, err
 }
 
 // named notes addresses that the user typed: he is told why they cannot be reached.
@@ -152,7 +174,11 @@ func (d *dialer) tell(t *torrent, addr netip.AddrPort, err error) {
 		return // it is being stopped
 	}
 	why := err
-	if op, ok := errors.AsType[*net.OpError](err); ok {
+	if errors.Is(err, mse.ErrUnspoken) {
+		why = mse.ErrUnspoken
+	} else if errors.Is(err, mse.ErrRefused) {
+		why = errHungUp
+	} else if op, ok := errors.AsType[*net.OpError](err); ok {
 		why = op.Err // without the addresses, of which ours is another each time
 	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		why = errHungUp

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"syscall"
 
-	"shoal/metainfo"
 	"shoal/peer"
 )
 
@@ -120,10 +119,8 @@ func (s *Session) incoming(nc net.Conn) {
 	}
 	s.wg.Go(func() {
 		defer s.dial.left(addr.Addr())
-		conn, hs, err := peer.Accept(s.ctx, nc, s.peerConfig(), func(h metainfo.Hash) bool {
-			t := s.reg.find(h)
-			return t != nil && t.running() != nil
-		})
+		cfg := s.peerConfig(func(f func()) error { return s.crypt.answer(s.ctx, addr.Addr(), f) })
+		conn, hs, err := peer.Accept(s.ctx, nc, cfg, ours{&s.reg})
 		s.dial.shook()
 		if err != nil {
 			s.log.Debug("incoming handshake failed", "addr", addr, "err", err)
@@ -134,10 +131,13 @@ func (s *Session) incoming(nc net.Conn) {
 			conn.Close(ErrStopped)
 			return
 		}
-		s.serve(t, conn, nc.LocalAddr(), hello(addr, hs.PeerID, hs.Reserved, true))
+		h := hello(addr, hs.PeerID, hs.Reserved, true)
+		h.Encrypted = conn.Encrypted()
+		s.serve(t, conn, nc.LocalAddr(), h)
 	})
 }
 
-func (s *Session) peerConfig() *peer.Config {
-	return &peer.Config{PeerID: s.peerID, Pool: &s.pool}
+// peerConfig returns the configuration of a connection, whose arithmetic goes through work.
+func (s *Session) peerConfig(work func(f func()) error) *peer.Config {
+	return &peer.Config{PeerID: s.peerID, Pool: &s.pool, Encryption: s.cfg.Encryption, Work: work}
 }

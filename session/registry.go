@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"shoal/metainfo"
+	"shoal/peer/mse"
 	"shoal/session/budget"
 )
 
@@ -15,7 +16,8 @@ type registry struct {
 	mu     sync.Mutex
 	rnd    *rand.Rand
 	byHash map[metainfo.Hash]*torrent
-	list   []*torrent // in the order in which they were added
+	byVeil map[metainfo.Hash]*torrent // by what stands for them in encrypted handshakes
+	list   []*torrent                 // in the order in which they were added
 	last   budget.Key
 	closed bool
 }
@@ -31,11 +33,11 @@ func (r *registry) add(t *torrent) error {
 		return fmt.Errorf("%v: %w", t.id, ErrDuplicate)
 	}
 	if r.byHash == nil {
-		r.byHash = make(map[metainfo.Hash]*torrent)
+		r.byHash, r.byVeil = make(map[metainfo.Hash]*torrent), make(map[metainfo.Hash]*torrent)
 	}
 	r.last++
 	t.key, t.seed = r.last, r.rnd.Uint64()
-	r.byHash[t.id.Wire()] = t
+	r.byHash[t.id.Wire()], r.byVeil[mse.Veil(t.id.Wire())] = t, t
 	r.list = append(r.list, t)
 	return nil
 }
@@ -56,6 +58,7 @@ func (r *registry) remove(t *torrent) {
 	defer r.mu.Unlock()
 	if r.byHash[t.id.Wire()] == t {
 		delete(r.byHash, t.id.Wire())
+		delete(r.byVeil, mse.Veil(t.id.Wire()))
 		r.list = slices.DeleteFunc(r.list, func(o *torrent) bool { return o == t })
 	}
 }
@@ -73,6 +76,13 @@ func (r *registry) find(h metainfo.Hash) *torrent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.byHash[h]
+}
+
+// unveil returns the torrent of an encrypted handshake, or nil.
+func (r *registry) unveil(veil metainfo.Hash) *torrent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byVeil[veil]
 }
 
 // byKey returns the torrent with this key, or nil.

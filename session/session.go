@@ -48,6 +48,7 @@ type Session struct {
 	wg     sync.WaitGroup
 
 	reg      registry
+	crypt    *crypt
 	dial     *dialer
 	deal     *dealer
 	announce *announcer
@@ -69,6 +70,7 @@ func New(cfg Config) (*Session, error) {
 	s.peerID = newPeerID(rnd)
 	s.reg = registry{rnd: rnd}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.crypt = newCrypt(cfg.Encryption)
 	s.dial = newDialer(s)
 	s.deal = newDealer(cfg.Limits)
 	s.deal.find = s.reg.byKey

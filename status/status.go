@@ -82,6 +82,7 @@ type Peer struct {
 	Addr      netip.AddrPort
 	Client    string // foreign text: clean before showing
 	Incoming  bool
+	Encrypted bool    // all of the connection, not its handshake alone
 	Have      float64 // share of the pieces the peer has, 0 to 1
 	Down, Up  int64   // bytes a second
 	DownTotal int64

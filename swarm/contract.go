@@ -28,9 +28,11 @@ type Hello struct {
 	Addr     netip.AddrPort // remote address; its port is the listening port only for outgoing links
 	PeerID   [20]byte
 	Incoming bool
-	Fast     bool // both sides speak BEP 6
-	Extended bool // both sides speak BEP 10
-	DHT      bool // the remote runs a DHT node (BEP 5)
+	// Encrypted says that all of the connection is.
+	Encrypted bool
+	Fast      bool // both sides speak BEP 6
+	Extended  bool // both sides speak BEP 10
+	DHT       bool // the remote runs a DHT node (BEP 5)
 }
 
 // Host is what a swarm asks of the session. Its methods are called from the

@@ -77,7 +77,7 @@ func (c *core) peerList() []status.Peer {
 	out := make([]status.Peer, 0, len(c.peers))
 	for _, p := range c.peers {
 		s := status.Peer{
-			Addr: p.hello.Addr, Client: p.client(), Incoming: p.hello.Incoming, Have: 1,
+			Addr: p.hello.Addr, Client: p.client(), Incoming: p.hello.Incoming, Encrypted: p.hello.Encrypted, Have: 1,
 			Down: int64(p.down.meter.shown()), Up: int64(p.up.meter.shown()), DownTotal: p.down.total, UpTotal: p.up.total,
 			AmChoking: !p.up.unchoked, AmInterested: p.down.interested,
 			PeerChoking: p.down.choked, PeerInterested: p.up.interested,

@@ -3,7 +3,7 @@ package main
 // row is one line of the acceptance list: an input or a fault, and what must become of it.
 type row struct {
 	id    string
-	issue byte // A or B: when it had to hold first
+	issue byte // A, B or C: when it had to hold first
 	says  string
 }
 
@@ -56,6 +56,9 @@ var rows = []row{
 	{"H08", 'A', "a tracker that hangs keeps nobody from leaving within 3 s"},
 	{"U01", 'B', "UDP tracker packets with wrong ids, actions, lengths or senders are ignored"},
 	{"U02", 'B', "UDP trackers: connection ids expire, errors are told, repeats follow 15 x 2^n and delay nobody else"},
+	{"E01", 'C', "degenerate keys, endless padding, silence: closed within 10 s and 1 KiB, with two exponentiations at most"},
+	{"E02", 'C', "a plain handshake where encryption is forced, and selecting two methods, end the connection without a word"},
+	{"E03", 'C', "1000 encrypted handshakes a second from one address: the work is capped, others come in, no loop stalls"},
 	{"R01", 'A', "killed with -9 at any moment: nothing false is claimed, nothing durable is lost"},
 	{"S01", 'A', "a full disk at any write stops the torrent in words, and it goes on when there is room"},
 	{"S02", 'A', "a piece that cannot be read is not served, not claimed, and fetched again"},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shoal/internal/text"
+	"shoal/peer"
 	"shoal/session"
 	"shoal/session/budget"
 )
@@ -69,7 +70,7 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	f.Var(&n.upEach, "limit-up-each", "send at most RATE for each torrent")
 	f.IntVar(&n.slots, "upload-slots", 0, "upload to `N` peers at once; 0 chooses by rate")
 	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100")
-	f.StringVar(&n.encryption, "encryption", "prefer", "prefer, require or off")
+	f.StringVar(&n.encryption, "encryption", "prefer", "prefer dials encrypted and then plain, require never sends or takes a plain byte, off never encrypts")
 	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`; repeatable")
 	f.StringVar(&n.progress, "progress", "auto", "auto, plain, json or none; auto draws on a terminal and is plain elsewhere")
 	n.off = map[string]*bool{}
@@ -96,9 +97,6 @@ func (n *netFlags) check(cmd *cobra.Command, con *console) error {
 	if err := oneOf("--encryption", n.encryption, "prefer", "require", "off"); err != nil {
 		return err
 	}
-	if n.encryption == "require" {
-		return withCode(exitUsage, fmt.Errorf("--encryption require: connections are not encrypted yet; nothing was started"))
-	}
 	if _, _, err := net.SplitHostPort(n.listen); err != nil {
 		return withCode(exitUsage, fmt.Errorf("--listen %q: write HOST:PORT or :PORT", n.listen))
 	}
@@ -118,8 +116,10 @@ func (n *netFlags) check(cmd *cobra.Command, con *console) error {
 
 // config is the session's configuration as the flags want it.
 func (n *netFlags) config() session.Config {
+	policy := map[string]peer.Encryption{"prefer": peer.PreferEncryption, "require": peer.RequireEncryption, "off": peer.NoEncryption}
 	cfg := session.Config{
-		Listen: n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
+		Encryption: policy[n.encryption],
+		Listen:     n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
 		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"],
 		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
 	}

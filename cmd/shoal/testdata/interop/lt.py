@@ -1,16 +1,20 @@
-"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT. Downloads or seeds, whichever is left to do."""
+"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT [SETTINGS]. Downloads or seeds, whichever is left to
+do. SETTINGS are of libtorrent, as JSON, in place of those below."""
+import json
 import sys
 import time
 
 import libtorrent as lt
 
 torrent, folder, address = sys.argv[1:4]
-session = lt.session({
+settings = {
     "listen_interfaces": address, "outgoing_interfaces": address.rsplit(":", 1)[0].strip("[]"),
     "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
     "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True, "out_enc_policy": 2, "in_enc_policy": 2,
-})
+}
+settings.update(json.loads(sys.argv[4]) if len(sys.argv) > 4 else {})
+session = lt.session(settings)
 params = lt.add_torrent_params()
 params.ti, params.save_path = lt.torrent_info(torrent), folder
 params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
