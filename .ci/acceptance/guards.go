@@ -175,6 +175,7 @@ var guards = []guard{
 	{"L03", "session/local.go", "if t == nil || t.running() == nil || !t.allows(swarm.FromLocal) {", "if t == nil || t.running() == nil {", "session ^TestL03"},
 	{"N01", "session/portmap/guard.go", "if err != nil || u.Scheme != \"http\" || a != c.router || u.User != nil {", "", "session/portmap ^TestN01"},
 	{"N01", "session/portmap/search.go", "if r.StatusCode != http.StatusOK || !local(from) {", "", "session/portmap ^TestN01Answer"},
+	{"N01", "session/portmap/search.go", "if each[at.Hostname()]++; each[at.Hostname()] > maxEach {", "", "session/portmap ^TestN01Crowd"},
 	{"N02", "session/portmap/guard.go", "if n += 1 + len(t.Attr); n > maxElements || depth > maxDepth {", "", "session/portmap ^TestN02Scan"},
 	{"N02", "session/portmap/guard.go", "return errXML // nobody needs entities here", "continue", "session/portmap ^TestN02Scan"},
 	{"N02", "session/portmap/natpmp.go", "if a, ok := from.(*net.UDPAddr); !ok || a.AddrPort().Port() != pmpPort || a.AddrPort().Addr().Unmap() != p.gateway.Addr() {", "", "session/portmap ^TestN02Impostor"},
