@@ -115,8 +115,9 @@ func (a *announcer) enter(ctx context.Context, url string) (leave func(), err er
 	}
 }
 
-// add begins to announce a torrent.
+// add begins to announce a torrent, in the local network too.
 func (a *announcer) add(t *torrent) {
+	a.s.lookLocally(t)
 	if a.s.cfg.NoTrackers || len(t.add.Torrent.Trackers) == 0 {
 		return
 	}
@@ -154,6 +155,17 @@ func (a *announcer) needPeers(t *torrent) {
 
 func (a *announcer) completed(t *torrent) {
 	a.change(t, func(e *announced) { e.sched.Completed(time.Now()) })
+}
+
+// portChanged tells all trackers soon that peers come to another port now.
+func (a *announcer) portChanged() {
+	now := time.Now()
+	a.mu.Lock()
+	for _, e := range a.list {
+		e.sched.NeedPeers(now)
+	}
+	a.mu.Unlock()
+	poke(a.wake)
 }
 
 func (a *announcer) change(t *torrent, f func(*announced)) {
@@ -239,7 +251,7 @@ func (a *announcer) request(e *announced, r tracker.Request) tracker.Announce {
 		want = 0
 	}
 	return tracker.Announce{
-		URL: r.URL, ID: e.t.id, PeerID: a.s.peerID, Port: a.s.port(), Key: e.key,
+		URL: r.URL, ID: e.t.id, PeerID: a.s.peerID, Port: a.s.publicPort(), Key: e.key,
 		Uploaded: snap.UpTotal - baseUp, Downloaded: snap.DownTotal - baseDown, Left: snap.Size - snap.Have,
 		Event: r.Event, NumWant: want, TrackerID: r.TrackerID,
 	}
@@ -275,6 +287,9 @@ type owed struct {
 // remove ends the announces of these torrents, at once, and returns what their trackers
 // must be told still: that is for goodbyes.
 func (a *announcer) remove(list ...*torrent) (out []owed) {
+	for _, t := range list {
+		a.s.lookAway(t)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range list {

@@ -137,7 +137,7 @@ func (s *Session) Trackers(ctx context.Context, id metainfo.ID) ([]status.Tracke
 
 // Stats implements status.Backend.
 func (s *Session) Stats(ctx context.Context) (status.Stats, error) {
-	out := status.Stats{Listen: s.Addrs(), PieceMemory: s.deal.memoryUsed()}
+	out := status.Stats{Listen: s.Addrs(), PieceMemory: s.deal.memoryUsed(), Reach: s.Reach()}
 	for _, t := range s.reg.all() {
 		snap := t.snapshot()
 		out.Torrents++

@@ -48,6 +48,7 @@ type Config struct {
 	OpenFiles int
 	// Log gets what a person may want to read later; nil discards it.
 	Log *slog.Logger
-	// NoTrackers switches all announces off.
-	NoTrackers bool
+	// NoTrackers switches announces to trackers off, NoLSD the search in the local network (BEP 14), NoPortMap
+	// asking the router to let connections through (also off when Listen names a host).
+	NoTrackers, NoLSD, NoPortMap bool
 }

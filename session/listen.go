@@ -126,6 +126,7 @@ func (s *Session) incoming(nc net.Conn) {
 			s.log.Debug("incoming handshake failed", "addr", addr, "err", err)
 			return
 		}
+		s.near.reach.came(addr.Addr())
 		t := s.reg.find(hs.InfoHash)
 		if t == nil || t.running() == nil {
 			conn.Close(ErrStopped)

@@ -14,6 +14,11 @@ type Net interface {
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
 	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+	// ListenMulticast joins group, by network "udp4" or "udp6", on every interface that is up and knows
+	// multicast and opens a socket for each: it hears what is said to the group on that interface's own
+	// network segment, and what is written to it leaves there with a TTL of 1. The sockets also hear
+	// themselves. They know the interfaces of now: after a change of network open new ones.
+	ListenMulticast(ctx context.Context, network string, group netip.AddrPort) ([]net.PacketConn, error)
 	// Lookup resolves a host name; a literal address answers itself.
 	Lookup(ctx context.Context, host string) ([]netip.Addr, error)
 }

@@ -53,6 +53,7 @@ type Session struct {
 	deal     *dealer
 	announce *announcer
 	keep     *keeper
+	near     nearby
 }
 
 var _ status.Backend = (*Session)(nil)
@@ -80,6 +81,7 @@ func New(cfg Config) (*Session, error) {
 		s.cancel()
 		return nil, err
 	}
+	s.near.lsd, s.near.mapper = s.newLSD(), s.newMapper()
 	return s, nil
 }
 
@@ -98,6 +100,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.wg.Go(func() { s.keep.run(s.ctx) })
 	s.wg.Go(func() { s.inspect(s.ctx) })
 	s.wg.Go(func() { s.watch(s.ctx) })
+	s.runLocal()
 
 	<-ctx.Done()
 	list := s.reg.close()

@@ -84,7 +84,8 @@ type node struct {
 func (w *sim) node(link simnet.Link) *node {
 	h := w.host(link)
 	return &node{w: w, host: h, disk: fsys.NewMem(), state: fsys.NewMem(),
-		cfg: Config{Net: h, Seed: uint64(w.next), Client: "sim", BootID: "boot", Wall: time.Now}}
+		cfg: Config{Net: h, Seed: uint64(w.next), Client: "sim", BootID: "boot", Wall: time.Now,
+			NoLSD: true, NoPortMap: true}} // a test that wants it switches it on
 }
 
 // start runs the session and adds the torrent.

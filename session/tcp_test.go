@@ -26,6 +26,7 @@ func dir(t *testing.T, path string) fsys.FS {
 // running starts a session on the machine's own network and ends it with the test.
 func running(t *testing.T, cfg Config) *Session {
 	t.Helper()
+	cfg.NoLSD, cfg.NoPortMap = true, true // this is the real network
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -115,6 +115,7 @@ func (s *Session) ownAddrs() []netip.Addr {
 func (s *Session) comeBack(now time.Time, dead func(local netip.Addr) bool) {
 	lively := s.live.closeIf(dead)
 	s.announce.again(now)
+	s.localAgain()
 	for _, t := range s.reg.all() {
 		if !lively[t] && t.running() != nil {
 			s.wg.Go(func() { t.stir(t.ctx) })

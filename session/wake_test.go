@@ -151,6 +151,10 @@ func (r *roaming) ListenPacket(ctx context.Context, network, address string) (ne
 	return r.now().ListenPacket(ctx, network, address)
 }
 
+func (r *roaming) ListenMulticast(ctx context.Context, network string, group netip.AddrPort) ([]net.PacketConn, error) {
+	return r.now().ListenMulticast(ctx, network, group)
+}
+
 func (r *roaming) Lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return r.now().Lookup(ctx, host)
 }

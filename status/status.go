@@ -110,6 +110,20 @@ type Stats struct {
 	Torrents, Peers    int
 	Listen             []netip.AddrPort
 	PieceMemory        int64 // bytes of open pieces
+	Reach              Reach
+}
+
+// Reach is what is known of whether peers outside of the local network can connect to us. The zero value is: nothing.
+type Reach struct {
+	// Mapped says that a router has agreed to let connections through to us, Method how it was
+	// asked: "UPnP" or "NAT-PMP".
+	Mapped bool
+	Method string
+	// External is where the router takes connections for us. Its address is what the router says: the zero value when it
+	// does not know, a private one when there is a second router behind it.
+	External netip.AddrPort
+	// Incoming says that a peer has connected from outside: that is a proof.
+	Incoming bool
 }
 
 // Backend is what user interfaces need of an engine, in this process or

@@ -68,5 +68,10 @@ var rows = []row{
 	{"S07", 'B', "file systems with a size limit or without holes: said when the torrent is added, no data lost"},
 	{"X01", 'B', "deep, huge or malformed extended handshakes are refused or ignored, within 64 KiB"},
 	{"X06", 'B', "changing ids and absurd values in extended handshakes are clamped or ignored"},
+	{"L01", 'C', "local announces: few candidates a source, torrent and minute, none below port 1024, and bounded tables"},
+	{"L02", 'C', "ten thousand torrents are announced one message a second, each in its turn, and answers once a minute at most"},
+	{"L03", 'C', "a private torrent is not announced in the local network, and nobody is taken from there"},
+	{"N01", 'C', "a router that sends us to another address, or by other ways than plain HTTP, is not followed"},
+	{"N02", 'C', "whatever a router answers ends within bounds of time, bytes and elements, and is no mapping"},
 	{"T01", 'B', "no foreign text steers the terminal: escapes, marks, newlines and widths come out harmless"},
 }

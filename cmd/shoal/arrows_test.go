@@ -19,7 +19,9 @@ var arrows = map[string][]string{
 	"cmd/shoal":              {"*"},
 	"internal/tools/picture": {"internal/screen"},
 	"tui":                    {"status", "metainfo", "internal/quietstart"},
-	"session":                {"session/budget", "session/state", "swarm", "peer", "peer/mse", "piece", "tracker", "status", "metainfo"},
+	"session":                {"session/budget", "session/state", "session/lsd", "session/portmap", "swarm", "peer", "peer/mse", "piece", "tracker", "status", "metainfo"},
+	"session/lsd":            {"metainfo"},
+	"session/portmap":        {},
 	"session/state":          {"metainfo"},
 	"session/budget":         {"metainfo"},
 	"swarm":                  {"piece", "peer/wire", "status", "metainfo"},
@@ -61,6 +63,8 @@ var libraries = map[string][]string{
 	"golang.org/x/term":                  {"cmd/shoal"},
 	"golang.org/x/time":                  {"session/budget"},
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
+	"golang.org/x/net":                   {"session"},
+	"github.com/huin/goupnp":             {"session/portmap"},
 	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
 }
 

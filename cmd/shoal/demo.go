@@ -98,7 +98,7 @@ func demo(ctx context.Context, con *console, o *demoOptions) (err error) {
 	if d.torrent, err = d.prepare(ctx, url); err != nil {
 		return err
 	}
-	con.Note("made %s of random bytes; one peer gives it to the other", text.SizeBinary(int64(o.size)))
+	con.Note("made %s of random bytes; one peer gives it to the other, on this machine alone: nobody outside can connect", text.SizeBinary(int64(o.size)))
 	if err := d.move(ctx); err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (d *demoRun) peer(ctx context.Context, limits budget.Limits, add session.Ad
 	if err != nil {
 		return nil, err
 	}
-	e, err := start(session.Config{Listen: "127.0.0.1:0", Client: clientName, Limits: limits, Log: d.log})
+	e, err := start(session.Config{Listen: "127.0.0.1:0", NoLSD: true, Client: clientName, Limits: limits, Log: d.log})
 	if err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}

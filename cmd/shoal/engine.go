@@ -63,7 +63,10 @@ func open(con *console, n *netFlags) (*engine, error) {
 		}
 		return nil, err
 	}
-	e.cleanup = cleanup
+	ctx, quiet := context.WithCancel(context.Background())
+	told := make(chan struct{})
+	go func() { defer close(told); e.tellReach(ctx, con) }()
+	e.cleanup = append(cleanup, func() { quiet(); <-told })
 	return e, nil
 }
 

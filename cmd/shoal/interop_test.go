@@ -60,12 +60,7 @@ func TestInterop(t *testing.T) {
 
 // enterNamespace runs this test once more where the addresses exist.
 func enterNamespace(t *testing.T) {
-	if why := missing(); why != "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("interoperability cannot be tested: %s", why)
-		}
-		t.Skipf("interoperability is not tested: %s", why)
-	}
+	demand(t, "transmission-daemon", "transmission-show", "aria2c", "mktorrent", "opentracker", "qbittorrent-nox")
 	again(t, "-n", `ip link set lo up
 for i in 1 2 3; do ip addr add 10.88.0.$i/24 dev lo; ip addr add fd00:88::$i/64 dev lo nodad; done`)
 }
@@ -83,13 +78,25 @@ func again(t *testing.T, namespaces, script string) {
 	t.Logf("%s", out)
 }
 
-// missing says what this machine lacks for these tests, "" for nothing.
-func missing() string {
+// demand ends a test that needs more than this machine has: namespaces, libtorrent and these programs.
+func demand(t *testing.T, programs ...string) {
+	t.Helper()
+	why := missing(programs)
+	if why != "" && os.Getenv("CI") == "true" {
+		t.Fatalf("interoperability cannot be tested: %s", why)
+	}
+	if why != "" {
+		t.Skipf("interoperability is not tested: %s", why)
+	}
+}
+
+// missing says what this machine lacks, "" for nothing.
+func missing(programs []string) string {
 	var lack []string
 	if os.Geteuid() != 0 {
 		lack = append(lack, "root is needed for a network namespace")
 	}
-	for _, program := range []string{"unshare", "ip", "transmission-daemon", "transmission-show", "aria2c", "mktorrent", "opentracker", "qbittorrent-nox"} {
+	for _, program := range append(programs, "unshare", "nsenter", "ip") {
 		if _, err := exec.LookPath(program); err != nil {
 			lack = append(lack, program+" is not installed")
 		}

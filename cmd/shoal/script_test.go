@@ -22,7 +22,20 @@ import (
 // TestMain makes this test binary act as the program when it is called shoal, and puts
 // it on the PATH under that name for all tests.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"shoal": main})
+	testscript.Main(alone{m}, map[string]func(){"shoal": main})
+}
+
+// alone keeps the programs of the tests from finding each other, and from bothering a router; tests
+// of just that give the flags.
+type alone struct{ m *testing.M }
+
+var aloneEnv = []string{"SHOAL_NO_LSD", "SHOAL_NO_PORTMAP"}
+
+func (a alone) Run() int {
+	for _, name := range aloneEnv {
+		_ = os.Setenv(name, "true") // fails on names with a '=' only
+	}
+	return a.m.Run()
 }
 
 // TestScript runs testdata/script: the program as a person or another program calls it.
@@ -42,6 +55,9 @@ func TestScript(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
+			for _, name := range aloneEnv {
+				e.Setenv(name, "true")
+			}
 			e.Values["running"] = map[string]*running{}
 			return nil
 		},
@@ -134,15 +150,23 @@ func scriptBegin(ts *testscript.TestScript, neg bool, args []string) {
 
 // begin starts the command and awaits a line.
 func (r *running) begin(pattern *regexp.Regexp) (string, error) {
+	if err := r.start(); err != nil {
+		return "", err
+	}
+	return r.await(pattern)
+}
+
+// start starts it.
+func (r *running) start() error {
 	r.cmd.Stderr = &r.said
 	if err := r.cmd.Start(); err != nil {
-		return "", err
+		return err
 	}
 	go func() {
 		r.err = r.cmd.Wait()
 		close(r.ended)
 	}()
-	return r.await(pattern)
+	return nil
 }
 
 // await waits for a line on standard error that matches and returns the first group

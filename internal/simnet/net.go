@@ -24,6 +24,8 @@ type Net struct {
 	rnd   *rand.Rand // for losses
 	hosts map[netip.Addr]*Host
 	names map[string][]netip.Addr
+	// groups are the sockets that have joined each multicast group; the whole network is one segment.
+	groups map[netip.AddrPort][]*packetConn
 
 	events events
 	seq    uint64
@@ -37,6 +39,8 @@ func New(seed uint64) *Net {
 		rnd:   rand.New(rand.NewPCG(seed, 0x73696d6e6574)),
 		hosts: make(map[netip.Addr]*Host),
 		names: make(map[string][]netip.Addr),
+
+		groups: make(map[netip.AddrPort][]*packetConn),
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -35,6 +37,21 @@ func (h *Host) ListenPacket(ctx context.Context, network, address string) (net.P
 	return nil, &net.OpError{Op: "listen", Net: network, Addr: udpAddr(a), Err: err}
 }
 
+// ListenMulticast joins a group on the one interface of the host, as session.Net. What
+// is sent to a group reaches every socket that has joined it, on all hosts.
+func (h *Host) ListenMulticast(_ context.Context, network string, group netip.AddrPort) ([]net.PacketConn, error) {
+	h.n.mu.Lock()
+	defer h.n.mu.Unlock()
+	from, ok := h.source(group.Addr())
+	if !ok || !group.Addr().IsMulticast() || strings.HasSuffix(network, "4") != group.Addr().Is4() {
+		return nil, &net.OpError{Op: "join", Net: network, Addr: udpAddr(group), Err: syscall.EADDRNOTAVAIL}
+	}
+	c := &packetConn{h: h, addr: netip.AddrPortFrom(from, group.Port()), group: group}
+	c.reader.cond.L = &h.n.mu
+	h.n.groups[group] = append(h.n.groups[group], c)
+	return []net.PacketConn{c}, nil
+}
+
 type packetConn struct {
 	h      *Host
 	addr   netip.AddrPort
@@ -44,6 +61,7 @@ type packetConn struct {
 	size   int // bytes of in
 	reader waiter
 	closed bool
+	group  netip.AddrPort // that it has joined; it gets nothing else
 }
 
 func (c *packetConn) home() *Host         { return c.h }
@@ -102,23 +120,34 @@ func (c *packetConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	if !c.addr.Addr().IsUnspecified() {
 		from = c.addr.Addr()
 	}
-	dst := h.find(to.Addr())
-	if dst == nil || c.tx.size+len(p) > packetQueue {
+	pc := parcel{data: append([]byte(nil), p...), from: netip.AddrPortFrom(from, c.addr.Port())}
+	if to.Addr().IsMulticast() {
+		for _, sock := range h.n.groups[to] {
+			pc.dst = sock
+			c.send(pc)
+		}
 		return len(p), nil
 	}
-	sock := dst.udp[binding{to.Port(), !to.Addr().Is4()}]
-	if sock == nil {
-		return len(p), nil
+	if dst := h.find(to.Addr()); dst != nil {
+		if sock := dst.udp[binding{to.Port(), !to.Addr().Is4()}]; sock != nil {
+			pc.dst = sock
+			c.send(pc)
+		}
 	}
-	pc := parcel{data: append([]byte(nil), p...), dst: sock, from: netip.AddrPortFrom(from, c.addr.Port())}
+	return len(p), nil
+}
+
+// send puts one datagram on its way.
+func (c *packetConn) send(pc parcel) {
+	h, dst := c.h, pc.dst.home()
 	switch {
+	case c.tx.size+len(pc.data) > packetQueue:
 	case dst == h:
-		sock.arrive(pc)
+		pc.dst.arrive(pc)
 	case h.off || dst.off || h.lost(dst):
 	default:
 		h.up.push(&c.tx, pc)
 	}
-	return len(p), nil
 }
 
 // lost throws the dice for one datagram.
@@ -135,6 +164,9 @@ func (c *packetConn) Close() error {
 	c.closed = true
 	for _, b := range c.bs {
 		delete(c.h.udp, b)
+	}
+	if g := c.h.n.groups; c.group.IsValid() {
+		g[c.group] = slices.DeleteFunc(g[c.group], func(o *packetConn) bool { return o == c })
 	}
 	c.in, c.size = nil, 0
 	c.reader.end()
