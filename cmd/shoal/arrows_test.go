@@ -30,6 +30,8 @@ var arrows = map[string][]string{
 	"peer/mse":               {"metainfo"},
 	"piece":                  {"metainfo"},
 	"tracker":                {"metainfo"},
+	"dht":                    {"dht/guard", "metainfo", "internal/quietstart"},
+	"dht/guard":              {},
 	"status":                 {"metainfo"},
 	"metainfo":               {},
 	"internal/bencode":       {},
@@ -39,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/quietstart":    {},
 	"internal/simnet":        {},
 	"internal/screen":        {},
+	"internal/hostile":       {},
 	"internal/fakepeer":      {"peer", "peer/wire", "metainfo"},
 }
 
@@ -49,7 +52,7 @@ var testArrows = map[string][]string{"session": {"peer/wire"}, "swarm": {"peer"}
 // shared are the tools that every room may use; testOnly may be imported by tests alone.
 var (
 	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/text"}
-	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen"}
+	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile"}
 )
 
 // libraries lists who may import what is not ours and not the standard library.
@@ -61,7 +64,9 @@ var libraries = map[string][]string{
 	"github.com/spf13/pflag":             {"cmd/shoal"},
 	"github.com/rogpeppe/go-internal":    {"cmd/shoal"},
 	"golang.org/x/term":                  {"cmd/shoal"},
-	"golang.org/x/time":                  {"session/budget"},
+	"github.com/anacrolix/dht/v2":        {"dht"},
+	"github.com/anacrolix/log":           {"dht"},
+	"golang.org/x/time":                  {"session/budget", "dht"},
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
 	"golang.org/x/net":                   {"session"},
 	"github.com/huin/goupnp":             {"session/portmap"},
