@@ -173,7 +173,7 @@ func (t *torrent) open() error {
 		}
 	}
 	t.opened.Decision = state.Decide(rec, t.s.cfg.BootID, t.info, files, t.mayHold(files))
-	return t.checkSpace(files)
+	return t.checkSpace()
 }
 
 // openSeed demands every file in its full size; what the record does not vouch
@@ -257,23 +257,14 @@ func zeroHash(n int64) metainfo.Hash {
 }
 
 // checkSpace compares what is missing with what is free.
-func (t *torrent) checkSpace(files []state.File) error {
-	var need int64
-	var spans []metainfo.Span
-	want := wanted(t.info, t.add.Priorities)
-	for i := range t.info.NumPieces() {
-		if t.opened.Trust.Has(i) || t.opened.Check.Has(i) || !want.Has(i) {
-			continue
-		}
-		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
-		for _, s := range spans {
-			f := &t.info.Files()[s.File]
-			preallocated := t.add.Preallocate && files[s.File].Size >= f.Length
-			if !f.Pad && !preallocated {
-				need += s.Length
-			}
+func (t *torrent) checkSpace() error {
+	there := t.opened.Trust.Clone()
+	for i := range there.Len() {
+		if t.opened.Check.Has(i) {
+			there.Set(i)
 		}
 	}
+	need := t.store.Needs(&there)
 	free, err := t.add.Folder.Free()
 	if err != nil {
 		t.s.log.Debug("free space is unknown", "dir", t.add.Folder.Path(), "err", err)

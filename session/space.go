@@ -56,8 +56,8 @@ func (s *Session) lookForSpace(t *torrent) {
 	if w.why == nil || time.Since(w.since) < w.pause || t.paused.Load() {
 		return
 	}
-	snap := t.running().Snapshot()
-	need := min(snap.Wanted-snap.Have+spaceSpare, spaceLeast)
+	have := t.running().Have()
+	need := min(t.store.Needs(&have)+spaceSpare, spaceLeast)
 	if free, err := t.add.Folder.Free(); err == nil && free < need {
 		return
 	}
