@@ -138,6 +138,9 @@ func (s *Session) Trackers(ctx context.Context, id metainfo.ID) ([]status.Tracke
 // Stats implements status.Backend.
 func (s *Session) Stats(ctx context.Context) (status.Stats, error) {
 	out := status.Stats{Listen: s.Addrs(), PieceMemory: s.deal.memoryUsed()}
+	if known := s.external.known(); len(known) > 0 {
+		out.External = known[0]
+	}
 	for _, t := range s.reg.all() {
 		snap := t.snapshot()
 		out.Torrents++

@@ -51,6 +51,7 @@ type Session struct {
 	dial     *dialer
 	deal     *dealer
 	announce *announcer
+	external external
 	keep     *keeper
 }
 
