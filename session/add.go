@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -186,9 +184,6 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 		if files[i].Exists && files[i].Size == f.Length {
 			continue
 		}
-		if above := t.folderAbove(f.Path); above != "" {
-			return &worded{fmt.Sprintf("%s is the torrent's own folder: name the one that it lies in, %s", t.add.Folder.Path(), above), ErrIncomplete}
-		}
 		if more := files[i].Size - f.Length; more > 0 {
 			return fmt.Errorf("%s in %s is %d bytes longer than the torrent says: %w", f.Path, t.add.Folder.Path(), more, ErrIncomplete)
 		}
@@ -206,20 +201,6 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 	}
 	t.opened.Decision = d
 	return nil
-}
-
-// folderAbove is the parent of the torrent's folder where that is the torrent's own one, with this file
-// in it; else "".
-func (t *torrent) folderAbove(file string) string {
-	dir := t.add.Folder.Path()
-	own, rest, multi := strings.Cut(file, "/")
-	if !multi || filepath.Base(dir) != own {
-		return ""
-	}
-	if _, err := t.add.Folder.Lstat(rest); err != nil {
-		return ""
-	}
-	return filepath.Dir(dir)
 }
 
 // mayHold returns the question whether piece i may be on disk: some byte of it
