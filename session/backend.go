@@ -177,7 +177,8 @@ func (s *Session) Resume(ctx context.Context, id metainfo.ID) error {
 	if err != nil {
 		return err
 	}
-	return s.resume(ctx, t)
+	t.paused.Store(false)
+	return s.goOn(ctx, t)
 }
 
 // filesChanged reports whether a torrent failed because somebody else was at
