@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -173,7 +171,7 @@ func (t *torrent) open() error {
 		}
 	}
 	t.opened.Decision = state.Decide(rec, t.s.cfg.BootID, t.info, files, t.mayHold(files))
-	return t.checkSpace(files)
+	return t.checkSpace()
 }
 
 // openSeed demands every file in its full size; what the record does not vouch
@@ -185,9 +183,6 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 		}
 		if files[i].Exists && files[i].Size == f.Length {
 			continue
-		}
-		if above := t.folderAbove(f.Path); above != "" {
-			return &worded{fmt.Sprintf("%s is the torrent's own folder: name the one that it lies in, %s", t.add.Folder.Path(), above), ErrIncomplete}
 		}
 		if more := files[i].Size - f.Length; more > 0 {
 			return fmt.Errorf("%s in %s is %d bytes longer than the torrent says: %w", f.Path, t.add.Folder.Path(), more, ErrIncomplete)
@@ -206,20 +201,6 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 	}
 	t.opened.Decision = d
 	return nil
-}
-
-// folderAbove is the parent of the torrent's folder where that is the torrent's own one, with this file
-// in it; else "".
-func (t *torrent) folderAbove(file string) string {
-	dir := t.add.Folder.Path()
-	own, rest, multi := strings.Cut(file, "/")
-	if !multi || filepath.Base(dir) != own {
-		return ""
-	}
-	if _, err := t.add.Folder.Lstat(rest); err != nil {
-		return ""
-	}
-	return filepath.Dir(dir)
 }
 
 // mayHold returns the question whether piece i may be on disk: some byte of it
@@ -257,23 +238,14 @@ func zeroHash(n int64) metainfo.Hash {
 }
 
 // checkSpace compares what is missing with what is free.
-func (t *torrent) checkSpace(files []state.File) error {
-	var need int64
-	var spans []metainfo.Span
-	want := wanted(t.info, t.add.Priorities)
-	for i := range t.info.NumPieces() {
-		if t.opened.Trust.Has(i) || t.opened.Check.Has(i) || !want.Has(i) {
-			continue
-		}
-		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
-		for _, s := range spans {
-			f := &t.info.Files()[s.File]
-			preallocated := t.add.Preallocate && files[s.File].Size >= f.Length
-			if !f.Pad && !preallocated {
-				need += s.Length
-			}
+func (t *torrent) checkSpace() error {
+	there := t.opened.Trust.Clone()
+	for i := range there.Len() {
+		if t.opened.Check.Has(i) {
+			there.Set(i)
 		}
 	}
+	need := t.store.Needs(&there)
 	free, err := t.add.Folder.Free()
 	if err != nil {
 		t.s.log.Debug("free space is unknown", "dir", t.add.Folder.Path(), "err", err)

@@ -237,7 +237,9 @@ func (a *announcer) ask(ctx context.Context, e *announced, sched *tracker.Schedu
 		return
 	}
 	a.s.log.Debug("announced", "torrent", e.t.id, "tracker", tracker.Mask(r.URL), "peers", len(reply.Peers))
-	e.t.running().AddPeers(reply.Peers, swarm.Source{Kind: swarm.FromTracker, By: a.reach(ctx, r.URL)})
+	by := a.reach(ctx, r.URL)
+	a.s.seenAs(reply.ExternalIP, by, trackerVotes)
+	e.t.running().AddPeers(reply.Peers, swarm.Source{Kind: swarm.FromTracker, By: by})
 }
 
 // request puts in what the schedule does not know.

@@ -138,6 +138,9 @@ func (s *Session) Trackers(ctx context.Context, id metainfo.ID) ([]status.Tracke
 // Stats implements status.Backend.
 func (s *Session) Stats(ctx context.Context) (status.Stats, error) {
 	out := status.Stats{Listen: s.Addrs(), PieceMemory: s.deal.memoryUsed(), Reach: s.Reach()}
+	if known := s.external.known(); len(known) > 0 {
+		out.External = known[0]
+	}
 	for _, t := range s.reg.all() {
 		snap := t.snapshot()
 		out.Torrents++
@@ -174,7 +177,8 @@ func (s *Session) Resume(ctx context.Context, id metainfo.ID) error {
 	if err != nil {
 		return err
 	}
-	return s.resume(ctx, t)
+	t.paused.Store(false)
+	return s.goOn(ctx, t)
 }
 
 // filesChanged reports whether a torrent failed because somebody else was at

@@ -47,8 +47,7 @@ func (h host) Banned(addr netip.Addr, reason string) {
 	h.t.s.dial.ban(addr)
 }
 
-// ExternalAddr is for DHT and port mapping.
-func (h host) ExternalAddr(netip.Addr) {}
+func (h host) ExternalAddr(addr, by netip.Addr) { h.t.s.seenAs(addr, by, 1) }
 
 func (h host) Verified(i int) { h.t.s.keep.changed(h.t, int64(h.t.info.PieceSize(i))) }
 

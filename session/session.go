@@ -52,6 +52,7 @@ type Session struct {
 	dial     *dialer
 	deal     *dealer
 	announce *announcer
+	external external
 	keep     *keeper
 	near     nearby
 }

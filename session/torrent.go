@@ -204,6 +204,9 @@ func (t *torrent) work(have metainfo.Bitfield) {
 	})
 	s.keep.begin(t, have)
 	t.swarm.Store(sw)
+	for _, a := range s.external.known() {
+		sw.SetExternal(a)
+	}
 	want := wanted(t.info, t.add.Priorities)
 	if missing := without(&want, &have); missing.Count() == 0 {
 		t.record.finished(s.cfg.Wall())

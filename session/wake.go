@@ -88,6 +88,9 @@ func (s *Session) watch(ctx context.Context) {
 		moved := !slices.Equal(own, addrs) && len(addrs) > 0
 		if gap > sleepGap || moved {
 			s.log.Info("back after a sleep or with other addresses", "gap", gap.Round(time.Second), "addresses", addrs)
+			if moved {
+				s.external.forget()
+			}
 			s.comeBack(now, func(local netip.Addr) bool {
 				gone := moved && slices.Contains(own, local) && !slices.Contains(addrs, local)
 				return gone || gap > goneAfter

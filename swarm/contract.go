@@ -57,8 +57,8 @@ type Host interface {
 	Failed(err error)
 	// Banned says that this address was proven to have lied.
 	Banned(addr netip.Addr, reason string)
-	// ExternalAddr reports our own address as a remote sees it (BEP 10 yourip).
-	ExternalAddr(addr netip.Addr)
+	// ExternalAddr reports our own address as the remote at by sees it (BEP 10 yourip).
+	ExternalAddr(addr, by netip.Addr)
 	// Verified says that piece i is now verified and written, so that the session can
 	// note the resume record as changed.
 	Verified(i int)

@@ -164,6 +164,8 @@ func (c *core) step(now time.Time, e *event) {
 		c.shrink()
 	case evMaxDials:
 		c.cands.maxDials, c.cands.dirty = max(e.n, 0), true
+	case evExternal:
+		c.setExternal(e.more.addr.Addr())
 	case evAsk:
 		e.more.ask(c)
 	}

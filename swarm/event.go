@@ -31,7 +31,8 @@ const (
 	evSlots      // n: what the session deals; the same for the next two
 	evMaxPeers
 	evMaxDials
-	evAsk // ask: a question answered on the loop, for Peers and Have
+	evExternal // addr: ours, as others see it
+	evAsk      // ask: a question answered on the loop, for Peers and Have
 )
 
 // event is the closed sum of all that can happen to a swarm.

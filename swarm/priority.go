@@ -71,6 +71,7 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 // selfAddr is our own address as peers see it, one of each family.
 type selfAddr struct {
 	v4, v6 netip.Addr
+	sure   [2]bool // v4, v6 are from the session
 	votes  []vote
 	voters []netip.Addr // the last ones; who is among them has no second vote
 	next   int
@@ -114,9 +115,12 @@ func (s *selfAddr) add(a, by netip.Addr) bool {
 }
 
 func (s *selfAddr) elect(v vote) bool {
-	now := &s.v6
+	now, sure := &s.v6, s.sure[1]
 	if v.addr.Is4() {
-		now = &s.v4
+		now, sure = &s.v4, s.sure[0]
+	}
+	if sure {
+		return false
 	}
 	for _, o := range s.votes {
 		if o.addr == *now && o.n >= v.n {
@@ -142,11 +146,28 @@ func (c *core) seenAs(a netip.Addr, p *peer) {
 	if p.site.IsValid() {
 		by = p.site
 	}
-	if s := &c.cands; s.self.add(a, by) {
-		for i := range s.list {
-			s.list[i].rank = c.rank(s.list[i].addr)
-		}
+	if c.cands.self.add(a, by) {
+		c.rankAgain()
 	}
+}
+
+// rankAgain follows a change of our own address.
+func (c *core) rankAgain() {
+	s := &c.cands
+	for i := range s.list {
+		s.list[i].rank = c.rank(s.list[i].addr)
+	}
+}
+
+// setExternal takes our address from the session.
+func (c *core) setExternal(a netip.Addr) {
+	s := &c.cands.self
+	if a.Is4() {
+		s.v4, s.sure[0] = a, true
+	} else {
+		s.v6, s.sure[1] = a, true
+	}
+	c.rankAgain()
 }
 
 // address returns where p can be reached, as far as known.

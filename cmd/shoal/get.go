@@ -36,7 +36,8 @@ there already is checked first: what fits is kept. When nothing in it fits, get
 stops with exit code 13 instead of writing over it, unless --overwrite is given.
 
 --files, --only and --exclude choose files, which must pass all of them; --list
-shows the numbers that --files takes, and what the patterns choose. ` + globHelp + `
+shows the numbers that --files takes, and what the patterns choose. --high and
+--low say what comes first and last. ` + globHelp + `
 
 Too little space at the start is exit code 9. When the disk fills up on the way,
 get says so, waits, and goes on when there is space again; with --stall-timeout

@@ -88,7 +88,7 @@ func (e *engine) download(ctx context.Context, j *job, o *getOptions) (err error
 	}
 	j.dir, j.typed = folder.Path(), o.output
 	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Overwrite: o.overwrite, Preallocate: o.preallocate,
-		Priorities: priorities(j.chosen), Sequential: o.sequential, Up: int64(o.upEach), Down: int64(o.downEach), WaitForSpace: true})
+		Priorities: o.priorities(j.torrent.Info, j.chosen), Sequential: o.sequential, Up: int64(o.upEach), Down: int64(o.downEach), WaitForSpace: true})
 	if err == nil {
 		j.remember(ctx, e)
 	}
