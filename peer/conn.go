@@ -20,7 +20,7 @@ var (
 	ErrClosed    = errors.New("connection closed by us")
 )
 
-// Conn is one connection after its handshake. Send, Upload, CancelUpload and
+// Conn is one connection after its handshake. Send, Upload, CancelUpload, Backlog and
 // Close never block and may be called from any goroutine, also before Run and after
 // the end; Run is called once.
 type Conn struct {
@@ -135,6 +135,13 @@ func (c *Conn) CancelUpload(b metainfo.Block) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ups.remove(b)
+}
+
+// Backlog returns how many bytes of messages wait to be sent, queued blocks apart.
+func (c *Conn) Backlog() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.ctl) + c.flying
 }
 
 // Close ends the connection at once; what is queued is dropped. The first

@@ -49,6 +49,11 @@ func (h host) Banned(addr netip.Addr, reason string) {
 
 func (h host) ExternalAddr(addr, by netip.Addr) { h.t.s.seenAs(addr, by, 1) }
 
+func (h host) Metadata(*metainfo.Torrent) {}
+
+// DHTNode is for the DHT.
+func (h host) DHTNode(netip.AddrPort) {}
+
 func (h host) Verified(i int) { h.t.s.keep.changed(h.t, int64(h.t.info.PieceSize(i))) }
 
 // source is where the bytes of uploads come from (peer.Source): the store,

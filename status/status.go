@@ -42,6 +42,9 @@ type Torrent struct {
 	Size   int64 // of all files, pad files left out
 	Wanted int64 // of the selected files
 	Have   int64 // verified bytes of the wanted files
+	// Metadata and MetadataHave are how many pieces the info dictionary has that is being looked for, and how many of them
+	// are here, as far as known in the phase Metadata. Asked is how many peers were asked for it so far.
+	Metadata, MetadataHave, Asked int
 	// Checked is the share of pieces looked at so far while Checking, 0 to 1.
 	Checked float64
 

@@ -26,6 +26,9 @@ const (
 	acBanned    // addr, err
 	acExternal  // addr: ours, as the peer at by sees it
 	acPublish   // the snapshot has changed
+	acCheckInfo // parts: hash and parse what may be the info dictionary; evInfo follows
+	acMetadata  // torrent: what was looked for
+	acNode      // addr: a DHT node
 )
 
 // action is one thing for Swarm.do. It is a flat struct in a slice that is reused, so that deciding costs no allocation.
@@ -39,10 +42,12 @@ type action struct {
 	addr     netip.AddrPort
 	by       netip.Addr
 	err      error
+	parts    [][]byte
+	torrent  *metainfo.Torrent
 }
 
 // send queues m for p. Consecutive sends to one peer become one action.
-func (c *core) send(p *peer, m wire.Message) {
+func (c *common) send(p *peer, m wire.Message) {
 	c.out = append(c.out, m)
 	if n := len(c.acts); n > 0 && c.acts[n-1].kind == acSend && c.acts[n-1].peer == p.id {
 		c.acts[n-1].to++
@@ -51,4 +56,4 @@ func (c *core) send(p *peer, m wire.Message) {
 	c.acts = append(c.acts, action{kind: acSend, peer: p.id, from: len(c.out) - 1, to: len(c.out)})
 }
 
-func (c *core) act(a action) { c.acts = append(c.acts, a) }
+func (c *common) act(a action) { c.acts = append(c.acts, a) }

@@ -25,6 +25,11 @@ func (s *Swarm) Attach(link Link, h Hello) Sink {
 	return &sink{s: s, id: id, turn: make(chan bool, 1)}
 }
 
+// Begin makes a swarm that found its info dictionary (Host.Metadata) download and serve: cfg is what New would take, with Info. Limits
+// that were set meanwhile stay as they are, and so do the connections, which hear what is new. Without a call the swarm only goes on finding peers. It has
+// no effect on a swarm that has begun.
+func (s *Swarm) Begin(cfg Config) { s.inbox.post(event{kind: evBegin, more: &eventMore{config: &cfg}}) }
+
 // DialFailed answers Host.Dial when there is no connection to attach.
 func (s *Swarm) DialFailed(addr netip.AddrPort, err error) {
 	s.inbox.post(event{kind: evDialFailed, err: err, more: &eventMore{addr: addr}})
@@ -66,7 +71,11 @@ func (s *Swarm) Recheck(ctx context.Context) error { return s.command(ctx, evRec
 // SetPriorities changes what is fetched: one priority a file, as Config.Priorities. What is there stays there;
 // the phase and the snapshot follow. It returns like Pause.
 func (s *Swarm) SetPriorities(ctx context.Context, files []uint8) error {
-	if n := len(s.cfg.Info.Files()); files != nil && len(files) != n {
+	info := s.info.Load()
+	if info == nil {
+		return ErrNoMetadata
+	}
+	if n := len(info.Files()); files != nil && len(files) != n {
 		return fmt.Errorf("%d priorities for %d files", len(files), n)
 	}
 	for i, p := range files {
@@ -103,10 +112,10 @@ func (s *Swarm) SetExternal(addr netip.Addr) {
 	s.inbox.post(event{kind: evExternal, more: &eventMore{addr: netip.AddrPortFrom(addr.Unmap(), 0)}})
 }
 
-// Files returns one entry a file in torrent order, padding left out. It waits for the loop.
+// Files returns one entry a file in torrent order, padding left out; none before they are known. It waits for the loop.
 func (s *Swarm) Files(ctx context.Context) ([]status.File, error) {
 	var out []status.File
-	err := s.ask(ctx, func(c *core) { out = c.fileList() })
+	err := s.ask(ctx, func(m mind) { out = m.fileList() })
 	return out, err
 }
 
@@ -117,7 +126,7 @@ func (s *Swarm) Snapshot() *status.Torrent { return s.snap.Load() }
 // Peers returns one entry a connection, in the order of their arrival. It waits for the loop.
 func (s *Swarm) Peers(ctx context.Context) ([]status.Peer, error) {
 	var out []status.Peer
-	err := s.ask(ctx, func(c *core) { out = c.peerList() })
+	err := s.ask(ctx, func(m mind) { out = m.peerList() })
 	return out, err
 }
 
@@ -125,7 +134,7 @@ func (s *Swarm) Peers(ctx context.Context) ([]status.Peer, error) {
 // loop, so it must not be called from a method of Host; after Run it is the final state.
 func (s *Swarm) Have() metainfo.Bitfield {
 	var out metainfo.Bitfield
-	_ = s.ask(context.Background(), func(c *core) { out = c.have().Clone() }) // cannot fail: see ask
+	_ = s.ask(context.Background(), func(m mind) { out = m.have().Clone() }) // cannot fail: see ask
 	return out
 }
 
@@ -144,7 +153,7 @@ func (s *Swarm) post(ctx context.Context, e event) error {
 
 // ask runs f on the loop, or on the calling goroutine when the loop has ended. It fails only
 // when ctx ends.
-func (s *Swarm) ask(ctx context.Context, f func(*core)) error {
+func (s *Swarm) ask(ctx context.Context, f func(mind)) error {
 	done := make(chan struct{})
 	if s.inbox.post(event{kind: evAsk, more: &eventMore{ask: f, done: done}}) {
 		if err := s.await(ctx, done); err != ErrEnded {
@@ -152,14 +161,14 @@ func (s *Swarm) ask(ctx context.Context, f func(*core)) error {
 		}
 	}
 	select {
-	case <-s.ended: // the core belongs to nobody now and does not change any more
+	case <-s.ended: // the mind belongs to nobody now and does not change any more
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case <-done: // it was answered just before the end
 	default:
-		f(s.core)
+		f(s.mind)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package swarm
 import (
 	"cmp"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -48,7 +49,9 @@ type candidate struct {
 	seed  bool // had everything when we saw it last
 	fails int  // in a row
 	next  time.Duration
-	rank  uint32 // canonical priority
+	rank  uint32     // canonical priority
+	by    netip.Addr // the peer that named it; zero for other sources
+	met   bool       // we were connected
 }
 
 // candidates are all known addresses, wherever they came from.
@@ -138,12 +141,13 @@ func (s *candidates) enter(k *candidate, to candState) {
 
 func (s *candidates) connected(addr netip.AddrPort) {
 	if k := s.add(addr, FromPeer); k != nil {
+		k.met = true
 		s.enter(k, candConnected)
 	}
 }
 
 // failed notes that a dial came to nothing.
-func (s *candidates) failed(c *core, addr netip.AddrPort, err error) {
+func (s *candidates) failed(addr netip.AddrPort, err error, now time.Duration, rnd *rand.Rand) {
 	k := s.find(addr)
 	switch {
 	case k == nil:
@@ -151,15 +155,15 @@ func (s *candidates) failed(c *core, addr netip.AddrPort, err error) {
 		s.enter(k, candSelf)
 	case errors.Is(err, ErrBusy):
 		s.enter(k, candIdle)
-		k.next = c.now + busyDelay
+		k.next = now + busyDelay
 	default:
-		s.retry(c, k)
+		s.retry(k, now, rnd)
 	}
 }
 
-func (s *candidates) retry(c *core, k *candidate) {
+func (s *candidates) retry(k *candidate, now time.Duration, rnd *rand.Rand) {
 	s.enter(k, candIdle)
-	k.next = c.now + backoff(k.fails, c.rnd.Float64())
+	k.next = now + backoff(k.fails, rnd.Float64())
 	k.fails++
 	s.dirty = true
 }
@@ -172,7 +176,7 @@ func (s *candidates) wake() {
 }
 
 // closed notes that a connection has ended.
-func (s *candidates) closed(c *core, addr netip.AddrPort, useful, seed bool) {
+func (s *candidates) closed(addr netip.AddrPort, useful, seed bool, now time.Duration, rnd *rand.Rand) {
 	k := s.find(addr)
 	if k == nil {
 		return
@@ -180,7 +184,7 @@ func (s *candidates) closed(c *core, addr netip.AddrPort, useful, seed bool) {
 	if k.seed = seed; useful {
 		k.fails = 0
 	}
-	s.retry(c, k)
+	s.retry(k, now, rnd)
 }
 
 // backoff doubles from firstBackoff to maxBackoff; chance, in [0, 1), spreads it by a quarter.
@@ -203,7 +207,7 @@ func (s *candidates) best(now time.Duration, seeding bool) (best *candidate) {
 	return best
 }
 
-func (c *core) onAddresses(e *event) {
+func (c *common) onAddresses(e *event) {
 	from := e.more.from
 	for _, a := range e.more.addrs {
 		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
@@ -216,11 +220,18 @@ func (c *core) onAddresses(e *event) {
 	c.changed()
 }
 
-// dials reports whether this is a phase in which connections are made.
-func (c *core) dials() bool { return c.phase == status.Leeching || c.sated() }
+// dialFailed notes that a dial came to nothing.
+func (c *common) dialFailed(addr netip.AddrPort, err error) { c.cands.failed(addr, err, c.now, c.rnd) }
+
+// dials reports whether this is a phase in which connections are made; hungry, one in which they are needed.
+func (c *common) dials() bool  { return c.hungry() || c.sated() }
+func (c *common) hungry() bool { return c.phase == status.Leeching || c.phase == status.Metadata }
+
+// sated reports whether we want nothing.
+func (c *common) sated() bool { return c.phase == status.Seeding || c.phase == status.Partial }
 
 // dial starts as many attempts as may be under way, and asks for addresses when they run out.
-func (c *core) dial() {
+func (c *common) dial() {
 	s := &c.cands
 	s.dirty = false
 	if !c.dials() {
@@ -238,7 +249,7 @@ func (c *core) dial() {
 		s.enter(k, candDialing)
 		c.act(action{kind: acDial, addr: k.addr})
 	}
-	if c.phase == status.Leeching && len(c.peers)+s.dialing < min(fewPeers, s.maxPeers) && (s.needed == 0 || c.now-s.needed >= needEvery) {
+	if c.hungry() && len(c.peers)+s.dialing < min(fewPeers, s.maxPeers) && (s.needed == 0 || c.now-s.needed >= needEvery) {
 		s.needed = max(c.now, 1)
 		c.act(action{kind: acNeedPeers})
 	}

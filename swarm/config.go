@@ -8,6 +8,9 @@ import (
 	"shoal/piece"
 )
 
+// ErrNoMetadata is returned by commands that need the info dictionary before it was found.
+var ErrNoMetadata = errors.New("the list of files is not known yet")
+
 // ErrEnded is returned by commands to a swarm whose Run has returned.
 var ErrEnded = errors.New("the torrent has been stopped")
 
@@ -17,12 +20,17 @@ type Disk interface {
 	Submit(*piece.Job)
 }
 
-// Config is what New needs. Info, ID, PeerID, Store, Disk and Host must be set; the
-// zero value of everything else is usable.
+// Config is what New and Begin need. ID, PeerID, Disk and Host must be set, and Info and Store
+// unless the swarm is to begin by looking for its info dictionary; the zero value of everything else is usable.
 type Config struct {
+	// Info is nil for a magnet link: the swarm then asks its peers for it (BEP 9) and tells Host.Metadata.
 	Info   *metainfo.Info
 	ID     metainfo.ID
 	PeerID [20]byte
+	// Name is what the torrent is called while Info is nil.
+	Name string
+	// Metadata is the info dictionary as ID was made of it, which peers may have of us (BEP 9); nil: they may not.
+	Metadata []byte
 	// Have are the pieces that are trusted to be on disk; Check are pieces to be hashed on disk before
 	// anything is downloaded (disjoint from Have). Empty sets of length 0 mean none.
 	Have, Check metainfo.Bitfield
@@ -44,6 +52,10 @@ type Config struct {
 	UploadSlots int
 	// Port is our listening port, told to peers (BEP 10); 0 is not told.
 	Port uint16
+	// DHTPort is the UDP port of our DHT node, told to peers that have one too (BEP 5); 0 is not told.
+	DHTPort uint16
+	// NoPex switches the exchange of addresses with peers (BEP 11) off, as a private torrent does.
+	NoPex bool
 	// Client is our name and version, told to peers.
 	Client string
 	// LimitedUp and LimitedDown say that payload of that direction may only be spent as Grant allows.
@@ -68,6 +80,9 @@ const (
 	FromDHT
 	FromPeer // PEX, or a peer's own listening port (BEP 10)
 )
+
+// Trusted reports whether a private torrent (BEP 27) may use such addresses.
+func (k SourceKind) Trusted() bool { return k <= FromTracker }
 
 // Source is who named an address.
 type Source struct {

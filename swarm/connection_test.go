@@ -3,6 +3,7 @@ package swarm
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,10 +44,17 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// liveHost refuses every dial.
+// liveHost refuses every dial, and begins as soon as it can.
 type liveHost struct {
 	*fakeHost
-	s *Swarm
+	s   *Swarm
+	cfg Config // for Begin
+}
+
+func (h *liveHost) Metadata(t *metainfo.Torrent) {
+	h.note("metadata")
+	h.cfg.Metadata = t.InfoBytes
+	h.s.Begin(h.cfg)
 }
 
 func (h *liveHost) Dial(a netip.AddrPort) { h.s.DialFailed(a, errors.New("refused")) }
@@ -59,14 +67,16 @@ type live struct {
 	store *piece.Store
 	info  *metainfo.Info
 	data  []byte
+	raw   []byte // the info dictionary
 	ctx   context.Context
 	work  sync.WaitGroup
 	ends  []context.CancelFunc
 }
 
-func newLive(t *testing.T, seeding bool) *live {
+func newLive(t *testing.T, seeding, seeking bool) *live {
 	l := &live{t: t, host: &liveHost{fakeHost: newFakeHost()}}
 	l.info, l.data = fakepeer.Content("test", 9*2*metainfo.BlockSize-5000, 2*metainfo.BlockSize, 7)
+	l.raw = fakepeer.InfoBytes(l.info)
 	l.store = piece.NewStore(fsys.NewMem(), l.info, piece.NewFiles(2))
 	have := metainfo.NewBitfield(l.info.NumPieces())
 	for i := range have.Len() {
@@ -83,6 +93,12 @@ func newLive(t *testing.T, seeding bool) *live {
 	disk := piece.NewDisk(1)
 	cfg := Config{Info: l.info, Have: have, Host: l.host, Disk: disk, Store: l.store, Seed: 1, Client: "shoal test", MaxPeers: 8, Port: 6881}
 	copy(cfg.PeerID[:], "-SH0001-live-live-li")
+	cfg.ID, cfg.DHTPort, l.host.cfg = metainfo.ID{V1: sha1.Sum(l.raw)}, 5555, cfg
+	if seeking {
+		cfg.Info, cfg.Have, cfg.Store = nil, metainfo.Bitfield{}, nil
+	} else {
+		cfg.Metadata = l.raw
+	}
 	l.s = New(cfg)
 	l.host.s = l.s
 	l.work.Go(func() { _ = disk.Run(diskCtx) }) // nil after cancel
@@ -108,7 +124,7 @@ func (l *live) run() func() {
 func (l *live) accept(addr string) net.Conn {
 	ours, theirs := net.Pipe()
 	l.work.Go(func() {
-		cfg := &wires.Config{PeerID: l.s.cfg.PeerID}
+		cfg := &wires.Config{PeerID: l.host.cfg.PeerID}
 		conn, hs, err := wires.Accept(l.ctx, ours, cfg, anything{})
 		if err != nil {
 			ours.Close()
@@ -176,6 +192,11 @@ func (r *remote) check(m *wire.Message) error {
 	case wire.Extended:
 		if !r.ext {
 			return errors.New("without the extension protocol")
+		}
+		if q, err := wire.ParseMetadata(m.Data); m.Index == 9 && (err != nil || q.Type == wire.MetadataData) {
+			if off, n, ok := q.Span(int64(len(r.l.raw))); !ok || !bytes.Equal(q.Data, r.l.raw[off:off+n]) {
+				return errors.New("wrong bytes of the info dictionary")
+			}
 		}
 	case wire.Have:
 		if int(m.Index) >= info.NumPieces() {
@@ -267,7 +288,7 @@ func connect(t *testing.T, in []byte) {
 		return int(b)
 	}
 	first := next()
-	l := newLive(t, first&4 != 0)
+	l := newLive(t, first&4 != 0, first&8 != 0)
 	end := l.run()
 	bits := func(k int) (r wire.Reserved) {
 		if k&1 == 0 {
@@ -290,6 +311,9 @@ func connect(t *testing.T, in []byte) {
 		r = l.remote(fmt.Sprintf("10.0.0.%d:1", again), bits(first))
 	}
 	r.nc.Close()
+	if first&8 != 0 {
+		l.inform()
+	}
 	l.aftermath(first&4 != 0)
 	end()
 	l.verify()
@@ -311,14 +335,7 @@ func (r *remote) play(next func() int, pieces int) bool {
 		case wire.HashRequest:
 			m.Data = make([]byte, 48)
 		case wire.Extended:
-			m.Index = uint32(next() % 4)
-			m.Data = wire.AppendDontHave(nil, uint32(next()%(pieces+1)))
-			if m.Index == 0 {
-				m.Data = wire.AppendExtHandshake(nil, &wire.ExtHandshake{
-					Reqq: next(), P: uint16(next()), M: []wire.ExtID{{Name: wire.DontHave, ID: uint8(next())}}, UploadOnly: k == 1, HasUploadOnly: k == 1,
-					YourIP: netip.AddrFrom4([4]byte{10, 9, 8, byte(next())}),
-				})
-			}
+			r.extended(&m, k, next)
 		}
 		return r.send(&m)
 	case k < 22:
@@ -355,6 +372,60 @@ func (r *remote) play(next func() int, pieces int) bool {
 		return r.send(&wire.Message{Kind: wire.Interested}) && r.send(&wire.Message{Kind: wire.Unchoke})
 	}
 	return true
+}
+
+// extended makes any extended message.
+func (r *remote) extended(m *wire.Message, k int, next func() int) {
+	switch m.Index = uint32(next() % 4); m.Index {
+	case wire.DontHaveID:
+		m.Data = wire.AppendDontHave(nil, uint32(next()%(r.l.info.NumPieces()+1)))
+	case wire.UTMetadataID:
+		q := wire.Metadata{Type: int64(next() % 4), Piece: int64(next() % 3), Total: int64(len(r.l.raw))}
+		if off, n, ok := q.Span(q.Total); ok {
+			q.Data = bytes.Clone(r.l.raw[off : off+n])
+		}
+		if k == 1 && len(q.Data) > 0 {
+			q.Data[next()%len(q.Data)] ^= byte(next())
+		}
+		m.Data = wire.AppendMetadata(nil, &q)
+	case wire.UTPexID:
+		p := wire.Pex{}
+		for range next() % 70 {
+			p.Added = append(p.Added, wire.PexPeer{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(next()), 1, 2, byte(next())}), uint16(next()*7)), Flags: wire.PexFlags(next())})
+		}
+		m.Data = wire.AppendPex(nil, &p)
+	default:
+		h := wire.ExtHandshake{
+			Reqq: next(), P: uint16(next()), M: []wire.ExtID{{Name: wire.DontHave, ID: uint8(next())}, {Name: wire.UTMetadata, ID: 9}, {Name: wire.UTPex, ID: 8}},
+			UploadOnly: k == 1, HasUploadOnly: k == 1, YourIP: netip.AddrFrom4([4]byte{10, 9, 8, byte(next())}),
+		}
+		if n := next(); n%2 == 0 {
+			h.MetadataSize = int64(len(r.l.raw) + n/2%3)
+		}
+		m.Data = wire.AppendExtHandshake(nil, &h)
+	}
+}
+
+// inform lets honest peers come that have the info dictionary.
+func (l *live) inform() {
+	for i := 0; len(l.host.said("metadata")) == 0; i++ {
+		if i == 20 {
+			l.t.Fatalf("no info dictionary with honest peers: %+v", l.s.Snapshot())
+		}
+		nc := l.accept(fmt.Sprintf("10.0.2.%d:6881", i+1))
+		p := fakepeer.New(nc)
+		if err := p.Dial(fakepeer.Hello{PeerID: [20]byte{'i', byte(i)}}); err != nil {
+			l.t.Fatal(err)
+		}
+		none := metainfo.NewBitfield(l.info.NumPieces())
+		l.work.Go(func() { _, _ = p.Serve(l.ctx, fakepeer.Seed{Info: l.info, Data: l.data, Has: &none, Metadata: l.raw}) })
+		time.Sleep(metaSoon + 2*time.Second)
+		nc.Close()
+	}
+	time.Sleep(time.Second)
+	if n := len(l.host.said("metadata")); n != 1 {
+		l.t.Errorf("told %d times", n)
+	}
 }
 
 // aftermath lets an honest peer come: a seed, and if we are one a leecher.

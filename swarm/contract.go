@@ -19,6 +19,8 @@ type Link interface {
 	// CancelUpload takes back a block queued with Upload and reports whether it
 	// was still there; if so it will not be reported as uploaded.
 	CancelUpload(b metainfo.Block) bool
+	// Backlog returns how many bytes of messages wait to be sent, queued uploads apart.
+	Backlog() int
 	// Close ends the connection; the reason is for logs and the peer list. Sink.Closed follows.
 	Close(reason error)
 }
@@ -59,6 +61,11 @@ type Host interface {
 	Banned(addr netip.Addr, reason string)
 	// ExternalAddr reports our own address as the remote at by sees it (BEP 10 yourip).
 	ExternalAddr(addr, by netip.Addr)
+	// Metadata is called once, when the info dictionary of a swarm was found that began without: ID, Info and InfoBytes of t
+	// are set. The swarm keeps its connections and waits for Begin.
+	Metadata(t *metainfo.Torrent)
+	// DHTNode says that a peer runs a DHT node at addr (BEP 5).
+	DHTNode(addr netip.AddrPort)
 	// Verified says that piece i is now verified and written, so that the session can
 	// note the resume record as changed.
 	Verified(i int)

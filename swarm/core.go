@@ -2,7 +2,6 @@ package swarm
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"shoal/metainfo"
@@ -14,38 +13,26 @@ import (
 // tickEvery is how often rates are measured and time-outs looked at.
 const tickEvery = time.Second
 
-// core is everything that a torrent knows and decides. Events go in through
+// core is everything that a torrent knows and decides once its info dictionary is known. Events go in through
 // step, then settle draws the conclusions; what is to be done stands in acts, with the
 // messages in out. It starts no goroutine, reads no clock and walks slices only, so that
 // equal events and an equal seed give equal actions.
 type core struct {
-	cfg   *Config
+	common
 	info  *metainfo.Info
-	rnd   *rand.Rand
 	m     *piece.Manager
-	phase status.Phase // only enter sets it
-	cause error        // why phase is Failed
-
-	peers []*peer // in the order of arrival
-	byID  map[piece.PeerID]*peer
-	past  past
-	cands candidates
 	choke choker
 	chk   checks
 	lim   limits
 	tot   totals
-	snap  snapState
 	sel   selection
 	super super
 
 	turn
-	clock
 }
 
 // turn is what one round of the loop collects.
 type turn struct {
-	acts   []action
-	out    []wire.Message
 	dirty  []*peer // to be looked after
 	haves  []int   // pieces verified
 	freed  bool    // blocks, memory or peers have become free to ask
@@ -59,28 +46,17 @@ type turn struct {
 	// reserved is the piece memory that Host granted and that was not given back.
 	reserved int64
 	told     bool // Completed was reported
-	stopped  bool
-}
-
-// clock is time as the core sees it: what has passed since it was started.
-type clock struct {
-	epoch time.Time
-	now   time.Duration
-	tick  time.Duration // when the next one is due
 }
 
 func newCore(cfg *Config) *core {
 	n := cfg.Info.NumPieces()
-	c := &core{cfg: cfg, info: cfg.Info, rnd: rand.New(rand.NewPCG(cfg.Seed, 0x73686f616c)), byID: map[piece.PeerID]*peer{}}
+	c := &core{common: newCommon(cfg), info: cfg.Info}
+	c.private = cfg.Info.Private()
 	c.m = piece.NewManager(cfg.Info, cfg.Have, rand.New(rand.NewPCG(cfg.Seed, 1)), piece.Options{})
 	if c.sel.files = cfg.Priorities; c.sel.files != nil {
 		c.m.SetPriorities(c.sel.files)
 	}
 	c.m.SetSequential(cfg.Sequential)
-	c.cands = candidates{index: map[netip.AddrPort]int{}, bans: map[netip.Addr]struct{}{}, maxPeers: cfg.MaxPeers, maxDials: maxDialing}
-	if cfg.MaxPeers <= 0 {
-		c.cands.maxPeers = defaultMaxPeers
-	}
 	if c.choke.fixed = cfg.UploadSlots; cfg.UploadSlots <= 0 {
 		c.choke.fixed = -1
 	}
@@ -131,7 +107,7 @@ func (c *core) step(now time.Time, e *event) {
 	case evClosed:
 		c.onClosed(e)
 	case evDialFailed:
-		c.cands.failed(c, e.more.addr, e.err)
+		c.dialFailed(e.more.addr, e.err)
 	case evAddresses:
 		c.onAddresses(e)
 	case evDisk:
@@ -161,7 +137,9 @@ func (c *core) step(now time.Time, e *event) {
 		c.setSlots(e.n)
 	case evMaxPeers:
 		c.cands.maxPeers, c.cands.dirty = max(e.n, 0), true
-		c.shrink()
+		for p := c.surplus(); p != nil; p = c.surplus() {
+			c.drop(p, errFull)
+		}
 	case evMaxDials:
 		c.cands.maxDials, c.cands.dirty = max(e.n, 0), true
 	case evExternal:
@@ -218,6 +196,8 @@ func (c *core) onMessage(p *peer, m *wire.Message) error {
 		return c.onReject(p, m)
 	case wire.Extended:
 		return c.onExtended(p, m)
+	case wire.Port:
+		c.onPort(p, m.Index)
 	case wire.HashRequest: // v1 pieces have no hash trees
 		c.send(p, wire.Message{Kind: wire.HashReject, Data: m.Data})
 	}
@@ -262,14 +242,7 @@ func (c *core) settle(now time.Time) {
 		c.told = true
 		c.act(action{kind: acCompleted})
 	}
-	if c.cands.moved {
-		c.cands.moved = false
-		c.changed()
-	}
-	if c.snap.dirty && (c.snap.force || c.now-c.snap.at >= snapEvery) {
-		c.snap = snapState{at: c.now}
-		c.act(action{kind: acPublish})
-	}
+	c.publish()
 }
 
 func (c *core) lookAfter(p *peer) {
@@ -278,25 +251,12 @@ func (c *core) lookAfter(p *peer) {
 		return
 	}
 	c.showInterest(p)
+	c.giveInfo(p)
 	c.reveal(p)
 	c.refill(p)
 	if !c.cfg.LimitedUp {
 		c.feed(p)
 	}
-}
-
-// next says when settle wants to be called if nothing happens until then; zero: never.
-func (c *core) next() time.Time {
-	asleep := c.stopped || c.phase == status.Paused || c.phase == status.Failed
-	switch {
-	case c.snap.dirty && asleep:
-		return c.epoch.Add(c.snap.at + snapEvery)
-	case c.snap.dirty:
-		return c.epoch.Add(min(c.tick, c.snap.at+snapEvery))
-	case asleep:
-		return time.Time{}
-	}
-	return c.epoch.Add(c.tick)
 }
 
 // stop ends everything: no new job is begun any more.

@@ -173,7 +173,7 @@ func TestDepth(t *testing.T) {
 func depth(t *testing.T, rate int, rtt time.Duration, reqq int, warm time.Duration) (int, float64) {
 	d := download{}
 	d.init(0)
-	c := &core{cfg: &Config{}}
+	c := &core{common: common{cfg: &Config{}}}
 	p := &peer{id: 1, down: d}
 	p.down.only = p.down.isFast
 	p.down.choked = false
@@ -339,7 +339,7 @@ func TestCandidatesBounded(t *testing.T) {
 		t.Errorf("%d dials at a time", s.c.cands.dialing)
 	}
 	for i := range s.c.cands.list {
-		s.c.cands.failed(s.c, s.c.cands.list[i].addr, errors.New("refused"))
+		s.c.dialFailed(s.c.cands.list[i].addr, errors.New("refused"))
 	}
 	if s.c.cands.dialing != 0 {
 		t.Errorf("%d dials counted when none is under way", s.c.cands.dialing)

@@ -4,7 +4,7 @@ import "shoal/piece"
 
 // do carries out what the core decided and forgets it. It runs on the loop and blocks nowhere.
 func (s *Swarm) do() {
-	c := s.core
+	c := s.mind.shared()
 	for i := range c.acts {
 		a := &c.acts[i]
 		switch a.kind {
@@ -47,6 +47,13 @@ func (s *Swarm) do() {
 			s.cfg.Host.ExternalAddr(a.addr.Addr(), a.by)
 		case acPublish:
 			s.publish()
+		case acCheckInfo:
+			s.checkInfo(a.parts)
+		case acMetadata:
+			s.publish()
+			s.cfg.Host.Metadata(a.torrent)
+		case acNode:
+			s.cfg.Host.DHTNode(a.addr)
 		}
 	}
 	clear(c.acts) // no job, error or payload lives longer than its action
@@ -54,7 +61,18 @@ func (s *Swarm) do() {
 	c.acts, c.out = c.acts[:0], c.out[:0]
 }
 
-func (s *Swarm) publish() { s.snap.Store(s.core.snapshot()) }
+func (s *Swarm) publish() { s.snap.Store(s.mind.snapshot()) }
+
+// checkInfo hashes and parses on a goroutine of its own: 32 MiB would hold the loop up. There is one at a time, and
+// Run waits for it as for a job of the disk.
+func (s *Swarm) checkInfo(parts [][]byte) {
+	s.jobs++
+	id := s.cfg.ID
+	go func() {
+		t, err := checkInfo(id, parts)
+		s.inbox.post(event{kind: evInfo, err: err, more: &eventMore{torrent: t}})
+	}()
+}
 
 // submit hands a job to the disk. Its Done posts one event; there is one such event a job, so the room for it
 // is bounded by the jobs that the core has out.

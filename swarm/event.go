@@ -17,6 +17,7 @@ const (
 	evUploaded                         // peer, n blocks, bytes: they left for the socket
 	evUploadCancelled                  // peer, block: it was taken back from the writer
 	evClosed                           // peer, err: the connection has ended
+	evInfo                             // torrent or err: an info dictionary was hashed
 	evDisk                             // result: a job has ended; nothing below matters once we stop
 	evDialFailed                       // addr, err
 	evAddresses                        // addrs, from: candidates
@@ -33,6 +34,7 @@ const (
 	evMaxDials
 	evExternal // addr: ours, as others see it
 	evAsk      // ask: a question answered on the loop, for Peers and Have
+	evBegin    // config: the info dictionary is known, and what is needed with it
 )
 
 // event is the closed sum of all that can happen to a swarm.
@@ -55,7 +57,10 @@ type eventMore struct {
 	addr  netip.AddrPort
 	addrs []netip.AddrPort
 	from  Source
-	ask   func(*core)
+	ask   func(mind)
 	files []uint8
 	done  chan struct{} // closed when the effect is visible
+
+	torrent *metainfo.Torrent
+	config  *Config
 }

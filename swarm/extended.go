@@ -9,19 +9,36 @@ import (
 // maxHandshakes is how often a peer may change its extended handshake.
 const maxHandshakes = 100
 
-// extHandshake is what we say about ourselves (BEP 10, 21, 54).
+// extHandshake is what we say about ourselves when we have the info dictionary (BEP 9, 10, 11, 21, 54).
 func (c *core) extHandshake(p *peer) wire.Message {
+	return c.introduction(p, func(h *wire.ExtHandshake) {
+		h.MetadataSize = int64(len(c.cfg.Metadata))
+		if only := c.uploadOnly(p); only || p.toldUpload {
+			h.UploadOnly, h.HasUploadOnly = only, true
+			p.toldUpload = only
+		}
+	})
+}
+
+// introduction is what we say about ourselves in any case, and what more adds.
+func (c *common) introduction(p *peer, more func(*wire.ExtHandshake)) wire.Message {
 	h := wire.ExtHandshake{
-		M:    []wire.ExtID{{Name: wire.DontHave, ID: wire.DontHaveID}},
+		M:    []wire.ExtID{{Name: wire.DontHave, ID: wire.DontHaveID}, {Name: wire.UTMetadata, ID: wire.UTMetadataID}},
 		V:    c.cfg.Client,
 		P:    c.cfg.Port,
 		Reqq: maxQueue,
 		// The address that we see it under; it may be behind a translator.
 		YourIP: p.hello.Addr.Addr(),
 	}
-	if only := c.uploadOnly(p); only || p.toldUpload {
-		h.UploadOnly, h.HasUploadOnly = only, true
-		p.toldUpload = only
+	switch {
+	case c.pexOn():
+		p.gossip.offered = true
+		h.M = append(h.M, wire.ExtID{Name: wire.UTPex, ID: wire.UTPexID})
+	case p.gossip.offered: // is taken back
+		h.M = append(h.M, wire.ExtID{Name: wire.UTPex})
+	}
+	if more != nil {
+		more(&h)
 	}
 	return wire.Message{Kind: wire.Extended, Index: wire.ExtHandshakeID, Data: wire.AppendExtHandshake(nil, &h)}
 }
@@ -44,6 +61,10 @@ func (c *core) onExtended(p *peer, m *wire.Message) error {
 	switch m.Index {
 	case wire.ExtHandshakeID:
 		return c.onExtHandshake(p, m.Data)
+	case wire.UTMetadataID:
+		return c.onMetadata(p, m.Data)
+	case wire.UTPexID:
+		return c.onPex(p, m.Data)
 	case wire.DontHaveID:
 		if i, ok := wire.ParseDontHave(m.Data); ok && uint64(i) < uint64(c.info.NumPieces()) {
 			c.onDontHave(p, int(i))
@@ -53,6 +74,18 @@ func (c *core) onExtended(p *peer, m *wire.Message) error {
 }
 
 func (c *core) onExtHandshake(p *peer, data []byte) error {
+	if err := c.heardExt(p, data); err != nil {
+		return err
+	}
+	if p.ext.UploadOnly {
+		c.meetSeed(p)
+	}
+	c.touch(p)
+	return nil
+}
+
+// heardExt takes in what a peer says about itself.
+func (c *common) heardExt(p *peer, data []byte) error {
 	if p.extSeen++; p.extSeen > maxHandshakes {
 		return protocolError("more than %d extended handshakes", maxHandshakes)
 	}
@@ -69,9 +102,5 @@ func (c *core) onExtHandshake(p *peer, data []byte) error {
 		p.listen = netip.AddrPortFrom(p.hello.Addr.Addr(), h.P)
 		c.cands.connected(p.listen)
 	}
-	if p.ext.UploadOnly {
-		c.meetSeed(p)
-	}
-	c.touch(p)
 	return nil
 }

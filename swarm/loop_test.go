@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,8 @@ func (l *fakeLink) Upload(b metainfo.Block) { l.calls++; l.uploads = append(l.up
 
 func (l *fakeLink) CancelUpload(metainfo.Block) bool { l.calls++; return false }
 
+func (l *fakeLink) Backlog() int { return 0 }
+
 func (l *fakeLink) Close(reason error) {
 	l.calls++
 	if l.reason == nil {
@@ -119,6 +122,19 @@ func (h *fakeHost) note(format string, args ...any) {
 	h.notes = append(h.notes, fmt.Sprintf(format, args...))
 	h.mu.Unlock()
 }
+
+// said returns the notes that begin so.
+func (h *fakeHost) said(prefix string) (list []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.notes {
+		if strings.HasPrefix(n, prefix) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 func (h *fakeHost) Dial(a netip.AddrPort)         { h.note("dial %v", a) }
 func (h *fakeHost) Reserve(n int64) bool          { h.mem += n; return true }
 func (h *fakeHost) Release(n int64)               { h.mem -= n }
@@ -129,6 +145,8 @@ func (h *fakeHost) Failed(err error)              { h.note("failed %v", err) }
 func (h *fakeHost) Banned(a netip.Addr, r string) { h.note("banned %v", a) }
 func (h *fakeHost) ExternalAddr(_, _ netip.Addr)  {}
 func (h *fakeHost) Verified(int)                  {}
+func (h *fakeHost) Metadata(*metainfo.Torrent)    {}
+func (h *fakeHost) DHTNode(netip.AddrPort)        {}
 
 // world is a running swarm in a bubble.
 type world struct {

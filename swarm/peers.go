@@ -10,7 +10,6 @@ import (
 	"shoal/metainfo"
 	"shoal/peer/wire"
 	"shoal/piece"
-	"shoal/status"
 )
 
 // told says what a peer has said about its pieces so far.
@@ -41,6 +40,9 @@ type peer struct {
 	extSeen int // extended handshakes so far
 	// toldUpload says that we told it that we only upload (BEP 21).
 	toldUpload bool
+	early      *early // before the info dictionary is known
+	info       infoQueue
+	gossip     gossip
 	owed       []int // pieces that it was not told of yet; see tellHaves
 	mask       *mask // what a super-seed shows it; nil: everything
 	down       download
@@ -66,75 +68,21 @@ func protocolError(format string, args ...any) error {
 }
 
 func (c *core) onAttached(e *event) {
-	h := e.more.hello
-	h.Addr = netip.AddrPortFrom(h.Addr.Addr().Unmap(), h.Addr.Port())
-	p := &peer{id: e.peer, hello: h, site: siteOf(h.Addr.Addr()), since: c.now, has: metainfo.NewBitfield(c.info.NumPieces())}
-	if !h.Incoming {
-		p.listen = h.Addr
-	}
-	if err := c.refuse(p); err != nil {
-		c.act(action{kind: acClose, peer: e.peer, err: err})
-		if !h.Incoming && err != errTwice {
-			c.cands.failed(c, h.Addr, nil)
-		}
+	p := c.arrive(e)
+	p.has = metainfo.NewBitfield(c.info.NumPieces())
+	no, instead, reason := c.refuse(p)
+	if no != nil {
+		c.turnAway(p, no)
 		return
 	}
-	p.down.init(c.now)
-	p.up.meter.at, p.up.since = c.now, c.now
-	c.peers = append(c.peers, p)
-	c.byID[p.id] = p
-	c.m.AddPeer(p.id)
-	if p.listen.IsValid() {
-		c.cands.connected(p.listen)
+	if instead != nil {
+		c.drop(instead, reason)
 	}
+	c.enlist(p)
+	c.m.AddPeer(p.id)
 	c.maybeMask(p)
 	c.greet(p)
 	c.touch(p)
-	c.changed()
-}
-
-// refuse says why a new connection is not wanted. When both sides dialled each other at once, both keep the
-// connection that the side with the greater peer id began.
-func (c *core) refuse(p *peer) error {
-	switch {
-	case c.stopped:
-		return ErrEnded
-	case c.phase == status.Paused || c.phase == status.Failed:
-		return errPaused
-	case c.cands.banned(p.hello.Addr.Addr()):
-		return errBanned
-	}
-	for _, q := range c.peers {
-		if q.hello.PeerID != p.hello.PeerID || q.hello.Addr.Addr() != p.hello.Addr.Addr() {
-			continue
-		}
-		if q.hello.Incoming != p.hello.Incoming {
-			ours := slices.Compare(c.cfg.PeerID[:], p.hello.PeerID[:]) > 0
-			if ours == !p.hello.Incoming { // the new one is to be kept
-				if !p.listen.IsValid() {
-					p.listen = q.listen
-				}
-				c.drop(q, errTwice)
-				return nil
-			}
-		}
-		if p.listen.IsValid() { // now we know where the other one listens
-			q.listen = p.listen
-			c.cands.connected(p.listen)
-		}
-		return errTwice
-	}
-	if c.crowded(p.site) && (p.hello.Incoming || !c.cands.typed(p.hello.Addr)) {
-		return errCrowd
-	}
-	if len(c.peers) >= c.cands.maxPeers {
-		worst := c.replaceable(c.rank(p.address()))
-		if worst == nil || c.cands.maxPeers == 0 {
-			return errFull
-		}
-		c.drop(worst, errReplaced)
-	}
-	return nil
 }
 
 // greet sends what opens a connection: the extended handshake, then what we have.
@@ -152,6 +100,7 @@ func (c *core) greet(p *peer) {
 	default:
 		c.send(p, wire.Message{Kind: wire.Bitfield, Data: slices.Clone(have.Bytes())})
 	}
+	c.tellPort(p)
 }
 
 // drop ends a connection from our side.
@@ -160,34 +109,27 @@ func (c *core) drop(p *peer, reason error) {
 		return
 	}
 	c.act(action{kind: acClose, peer: p.id, err: reason})
-	c.forget(p, reason)
+	c.forget(p)
 }
 
 func (c *core) onClosed(e *event) {
 	if p := c.byID[e.peer]; p != nil {
-		c.forget(p, e.err)
+		c.forget(p)
 	}
 }
 
 // forget takes a peer out of everything. Its requests become free for others.
-func (c *core) forget(p *peer, reason error) {
+func (c *core) forget(p *peer) {
 	p.gone = true
 	c.dropMask(p)
 	c.m.RemovePeer(p.id, &p.has)
 	c.refund(p.down.asked.len())
-	delete(c.byID, p.id)
-	c.peers = slices.DeleteFunc(c.peers, func(q *peer) bool { return q == p })
-	c.past.add(p)
-	if p.listen.IsValid() {
-		useful := p.down.total > 0 || p.up.total > 0 || c.now-p.since > time.Minute
-		c.cands.closed(c, p.listen, useful, p.has.All() || p.ext.UploadOnly)
-	}
+	c.strike(p)
 	c.choke.dirty = c.choke.dirty || p.up.unchoked
 	if c.choke.lucky == p {
 		c.choke.lucky = nil
 	}
 	c.freed = true
-	c.changed()
 }
 
 // past remembers the addresses of the peers that left last, so that a liar found later

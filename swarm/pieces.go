@@ -123,9 +123,6 @@ func (c *core) meetSeed(p *peer) {
 	}
 }
 
-// sated reports whether we want nothing.
-func (c *core) sated() bool { return c.phase == status.Seeding || c.phase == status.Partial }
-
 // lacks reports whether we want piece i and have it not.
 func (c *core) lacks(i int) bool { return c.m.InterestGained(i) }
 
@@ -182,14 +179,18 @@ func (c *core) tellHaves() {
 // a piece. For a peer that is only choked it would be too late: what it knows of rarity gets old, and the swarm slower.
 func (p *peer) patient() bool { return p.has.All() || p.ext.UploadOnly }
 
-// payHaves tells p what it is owed.
+// mostPaid is how many Haves go to one peer at a time: a link holds more, but not all of a large torrent.
+const mostPaid = 4096
+
+// payHaves tells p what it is owed; of very much, the first.
 func (c *core) payHaves(p *peer) {
-	for _, i := range p.owed {
+	n := min(len(p.owed), mostPaid)
+	for _, i := range p.owed[:n] {
 		if c.have().Has(i) { // not lost since
 			c.send(p, wire.Message{Kind: wire.Have, Index: uint32(i)})
 		}
 	}
-	p.owed = p.owed[:0]
+	p.owed = p.owed[:copy(p.owed, p.owed[n:])]
 }
 
 // showInterest tells p when our interest in it has changed.

@@ -132,7 +132,7 @@ func (s *selfAddr) elect(v vote) bool {
 }
 
 // rank returns the canonical priority of the connection to addr, 0 while our own address is unknown.
-func (c *core) rank(addr netip.AddrPort) uint32 {
+func (c *common) rank(addr netip.AddrPort) uint32 {
 	self := c.cands.self.v6
 	if addr.Addr().Is4() {
 		self = c.cands.self.v4
@@ -141,7 +141,7 @@ func (c *core) rank(addr netip.AddrPort) uint32 {
 }
 
 // seenAs notes under which address a peer sees us.
-func (c *core) seenAs(a netip.Addr, p *peer) {
+func (c *common) seenAs(a netip.Addr, p *peer) {
 	by := p.hello.Addr.Addr()
 	if p.site.IsValid() {
 		by = p.site
@@ -152,7 +152,7 @@ func (c *core) seenAs(a netip.Addr, p *peer) {
 }
 
 // rankAgain follows a change of our own address.
-func (c *core) rankAgain() {
+func (c *common) rankAgain() {
 	s := &c.cands
 	for i := range s.list {
 		s.list[i].rank = c.rank(s.list[i].addr)
@@ -160,7 +160,7 @@ func (c *core) rankAgain() {
 }
 
 // setExternal takes our address from the session.
-func (c *core) setExternal(a netip.Addr) {
+func (c *common) setExternal(a netip.Addr) {
 	s := &c.cands.self
 	if a.Is4() {
 		s.v4, s.sure[0] = a, true
@@ -169,6 +169,9 @@ func (c *core) setExternal(a netip.Addr) {
 	}
 	c.rankAgain()
 }
+
+// complete reports whether p has everything.
+func (p *peer) complete() bool { return p.has.Len() > 0 && p.has.All() }
 
 // address returns where p can be reached, as far as known.
 func (p *peer) address() netip.AddrPort {
@@ -180,8 +183,11 @@ func (p *peer) address() netip.AddrPort {
 
 // useless reports whether neither side wants anything of the other, and has not for a while. Who says that it does, and
 // asks for nothing when it may, wants nothing; who has not said a word since its handshake has less time to show it.
-func (c *core) useless(p *peer) bool {
+func (c *common) useless(p *peer) bool {
 	u := &p.up
+	if p.early != nil && p.early.useful() {
+		return false
+	}
 	if p.told == toldNothing && p.extSeen == 0 && !u.interested && c.now-p.since > silentTime {
 		return true
 	}
@@ -191,7 +197,7 @@ func (c *core) useless(p *peer) bool {
 
 // replaceable returns the connection that a new one with this rank may replace: a useless one, else the one with
 // the lowest lower rank among those over which nothing flows; nil when there is none.
-func (c *core) replaceable(rank uint32) *peer {
+func (c *common) replaceable(rank uint32) *peer {
 	var worst *peer
 	var least uint32
 	for _, p := range c.peers {
@@ -210,7 +216,7 @@ func (c *core) replaceable(rank uint32) *peer {
 
 // upgrade dials one candidate that would be better to be connected to than a peer that is there. It is called
 // once a choke round while there is no room, so that the swarm's graph settles without haste.
-func (c *core) upgrade() {
+func (c *common) upgrade() {
 	s := &c.cands
 	if !c.dials() || len(c.peers) < s.maxPeers || s.dialing > 0 || s.maxDials < 1 {
 		return
@@ -228,16 +234,17 @@ func (c *core) upgrade() {
 	}
 }
 
-// shrink ends as many connections as there are too many: useless ones, then those with the lowest rank.
-func (c *core) shrink() {
-	for len(c.peers) > c.cands.maxPeers {
-		worst := c.peers[0]
-		for _, p := range c.peers[1:] {
-			u, w := c.useless(p), c.useless(worst)
-			if u && !w || u == w && c.rank(p.address()) < c.rank(worst.address()) {
-				worst = p
-			}
-		}
-		c.drop(worst, errFull)
+// surplus returns the connection to end when there are too many, else nil: a useless one, or the one with the lowest rank.
+func (c *common) surplus() *peer {
+	if len(c.peers) <= c.cands.maxPeers {
+		return nil
 	}
+	worst := c.peers[0]
+	for _, p := range c.peers[1:] {
+		u, w := c.useless(p), c.useless(worst)
+		if u && !w || u == w && c.rank(p.address()) < c.rank(worst.address()) {
+			worst = p
+		}
+	}
+	return worst
 }

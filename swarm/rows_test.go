@@ -284,27 +284,6 @@ func TestW18Hashes(t *testing.T) {
 	}
 }
 
-// TestX03X05Metadata: we offer no metadata; whatever is asked or sent of it is ignored and held nowhere.
-func TestX03X05Metadata(t *testing.T) {
-	s := newScript(t, "pieces=9", "blocks=1", "have=all")
-	s.attach(1, true)
-	s.settle()
-	for k := range 10_000 {
-		m := wire.Message{Kind: wire.Extended, Index: wire.UTMetadataID, Data: fmt.Appendf(nil, "d8:msg_typei%de5:piecei%dee", k%4, 262144*(k%2))}
-		s.step(event{kind: evMessages, peer: 1, batch: []wire.Message{m}})
-		s.c.settle(s.now)
-		for i := range s.c.acts {
-			if s.c.acts[i].kind == acSend {
-				t.Fatalf("answered with %v", s.c.out)
-			}
-		}
-		s.c.acts, s.c.out = s.c.acts[:0], s.c.out[:0]
-	}
-	if s.closed(1) {
-		t.Error("closed")
-	}
-}
-
 // TestX06Renegotiation: extended handshakes without end, with odd values.
 func TestX06Renegotiation(t *testing.T) {
 	s := newScript(t, "pieces=64", "blocks=16")

@@ -30,7 +30,7 @@ func siteOf(a netip.Addr) netip.Addr {
 }
 
 // crowded reports whether a site has as many connections as it may.
-func (c *core) crowded(site netip.Addr) bool {
+func (c *common) crowded(site netip.Addr) bool {
 	if !site.IsValid() {
 		return false
 	}
@@ -60,7 +60,7 @@ func (s *candidates) putOff(site netip.Addr, at time.Duration) {
 
 // mayDial reports whether k's site has room for one more connection or attempt, so that nobody
 // can point us at one address again and again. What the user typed is always dialled.
-func (c *core) mayDial(k *candidate) bool {
+func (c *common) mayDial(k *candidate) bool {
 	site := siteOf(k.addr.Addr())
 	if !site.IsValid() || k.kind == FromUser {
 		return true

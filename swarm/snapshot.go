@@ -17,7 +17,7 @@ type snapState struct {
 }
 
 // changed notes that the next snapshot will differ.
-func (c *core) changed() { c.snap.dirty = true }
+func (c *common) changed() { c.snap.dirty = true }
 
 // totals are counters of payload bytes.
 type totals struct {

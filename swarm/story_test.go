@@ -135,6 +135,12 @@ func describe(c *core, a *action) string {
 		return fmt.Sprintf("external %v", a.addr.Addr())
 	case acPublish:
 		return "publish"
+	case acCheckInfo:
+		return fmt.Sprintf("check metadata of %d pieces", len(a.parts))
+	case acMetadata:
+		return "metadata of " + a.torrent.Info.Name()
+	case acNode:
+		return fmt.Sprintf("node %v", a.addr)
 	}
 	return "?"
 }
@@ -190,6 +196,9 @@ func words(m *wire.Message) (name, arg string) {
 	case wire.Extended:
 		if m.Index == wire.ExtHandshakeID {
 			return "hello", string(m.Data[:len(m.Data)-5]) // without the bytes of the address
+		}
+		if m.Data[0] == 'd' {
+			return fmt.Sprintf("ext-%d", m.Index), string(m.Data)
 		}
 		return "dont-have", fmt.Sprint(m.Data[len(m.Data)-1])
 	}

@@ -15,6 +15,7 @@ func (c *core) onTick() {
 		p.up.churn = 0
 		c.payHaves(p)
 	}
+	c.tellPex()
 	c.superTick()
 	if c.now >= c.choke.next {
 		c.rechoke()

@@ -39,12 +39,24 @@ func Content(name string, size, pieceLength int, seed uint64) (*metainfo.Info, [
 	return info, data
 }
 
+// InfoBytes returns the info dictionary of what Content made.
+func InfoBytes(info *metainfo.Info) []byte {
+	b := fmt.Appendf(nil, "d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:", info.Size(), len(info.Name()), info.Name(), info.PieceLength(), 20*info.NumPieces())
+	for i := range info.NumPieces() {
+		h := info.PieceHash(i)
+		b = append(b, h[:]...)
+	}
+	return append(b, 'e')
+}
+
 // Seed is a remote that has everything. Its hooks may be nil.
 type Seed struct {
 	Info *metainfo.Info
 	Data []byte
 	// Has, when set, is what it has instead of everything.
 	Has *metainfo.Bitfield
+	// Metadata, when set, is the info dictionary that it gives away (BEP 9).
+	Metadata []byte
 	// Lie may change the payload of a block before it leaves.
 	Lie func(b metainfo.Block, payload []byte)
 	// Hold is called before a block leaves; it may sleep. False drops the request silently.
@@ -68,6 +80,13 @@ func (p *Peer) Serve(ctx context.Context, s Seed) (sent int64, err error) {
 	if err := p.Send(first); err != nil {
 		return 0, err
 	}
+	theirs := wire.ExtHandshake{}
+	if s.Metadata != nil {
+		h := wire.ExtHandshake{M: []wire.ExtID{{Name: wire.UTMetadata, ID: 1}}, MetadataSize: int64(len(s.Metadata))}
+		if err := p.Send(wire.Message{Kind: wire.Extended, Data: wire.AppendExtHandshake(nil, &h)}); err != nil {
+			return 0, err
+		}
+	}
 	for {
 		m, err := p.Next(silence)
 		if err != nil {
@@ -81,6 +100,9 @@ func (p *Peer) Serve(ctx context.Context, s Seed) (sent int64, err error) {
 			n, err = p.answer(s, &has, m)
 			sent += int64(n)
 		default:
+			if m.Kind == wire.Extended && s.Metadata != nil {
+				err = p.inform(s.Metadata, &theirs, m)
+			}
 			if s.Other != nil {
 				s.Other(m)
 			}
@@ -89,6 +111,26 @@ func (p *Peer) Serve(ctx context.Context, s Seed) (sent int64, err error) {
 			return sent, err
 		}
 	}
+}
+
+// inform gives a piece of an info dictionary to who asks for it.
+func (p *Peer) inform(raw []byte, theirs *wire.ExtHandshake, m wire.Message) error {
+	if m.Index == wire.ExtHandshakeID {
+		h, err := wire.ParseExtHandshake(m.Data)
+		theirs.Update(&h)
+		return err
+	}
+	q, err := wire.ParseMetadata(m.Data)
+	if err != nil || m.Index != 1 || q.Type != wire.MetadataRequest {
+		return nil // something else
+	}
+	q.Type, q.Total = wire.MetadataData, int64(len(raw))
+	off, n, ok := q.Span(q.Total)
+	if !ok {
+		return fmt.Errorf("asked for piece %d of %d bytes", q.Piece, len(raw))
+	}
+	q.Data = raw[off : off+n]
+	return p.Send(wire.Message{Kind: wire.Extended, Index: uint32(theirs.ID(wire.UTMetadata)), Data: wire.AppendMetadata(nil, &q)})
 }
 
 // answer sends one block, or rejects a request that it cannot serve.
