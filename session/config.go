@@ -45,6 +45,8 @@ type Config struct {
 	OpenFiles int
 	// Log gets what a person may want to read later; nil discards it.
 	Log *slog.Logger
+	// NoPex switches the exchange of addresses with peers (BEP 11) off.
+	NoPex bool
 	// NoTrackers switches all announces off.
 	NoTrackers bool
 }

@@ -50,7 +50,10 @@ func (h host) Banned(addr netip.Addr, reason string) {
 // ExternalAddr is for DHT and port mapping.
 func (h host) ExternalAddr(netip.Addr) {}
 
-func (h host) Metadata(*metainfo.Torrent) {}
+func (h host) Metadata(found *metainfo.Torrent) {
+	h.t.private.Store(found.Info.Private()) // at once: see allows
+	h.t.met <- found                        // has room for the one that there is
+}
 
 // DHTNode is for the DHT.
 func (h host) DHTNode(netip.AddrPort) {}

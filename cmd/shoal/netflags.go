@@ -120,7 +120,7 @@ func (n *netFlags) check(cmd *cobra.Command, con *console) error {
 func (n *netFlags) config() session.Config {
 	cfg := session.Config{
 		Listen: n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
-		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"],
+		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"], NoPex: *n.off["pex"],
 		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
 	}
 	fit(&cfg, handleLimit())

@@ -62,6 +62,19 @@ func (s *selection) of(in *metainfo.Info) ([]bool, error) {
 	return chosen, nil
 }
 
+// choose returns which files of a torrent are chosen: by the flags, or else by the magnet link that it came from.
+func (s *selection) choose(t *metainfo.Torrent, m *metainfo.Magnet) ([]bool, error) {
+	chosen, err := s.of(t.Info)
+	if chosen != nil || err != nil || m == nil {
+		return chosen, err
+	}
+	list, err := session.Selected(t.Info, m.Select)
+	for _, p := range list {
+		chosen = append(chosen, p != session.Unwanted)
+	}
+	return chosen, err
+}
+
 // priorities are what the session is told about the choice.
 func priorities(chosen []bool) []uint8 {
 	if chosen == nil {

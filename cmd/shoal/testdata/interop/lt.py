@@ -1,4 +1,4 @@
-"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT. Downloads or seeds, whichever is left to do."""
+"""libtorrent as a plain client: lt.py TORRENT|MAGNET FOLDER ADDRESS:PORT. Downloads or seeds, whichever is left to do."""
 import sys
 import time
 
@@ -11,8 +11,12 @@ session = lt.session({
     "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True, "out_enc_policy": 2, "in_enc_policy": 2,
 })
-params = lt.add_torrent_params()
-params.ti, params.save_path = lt.torrent_info(torrent), folder
+if torrent.startswith("magnet:"):
+    params = lt.parse_magnet_uri(torrent)
+else:
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
+params.save_path = folder
 params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
 handle = session.add_torrent(params)
 while True:
