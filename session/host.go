@@ -49,7 +49,10 @@ func (h host) Banned(addr netip.Addr, reason string) {
 
 func (h host) ExternalAddr(addr, by netip.Addr) { h.t.s.seenAs(addr, by, 1) }
 
-func (h host) Metadata(*metainfo.Torrent) {}
+func (h host) Metadata(found *metainfo.Torrent) {
+	h.t.private.Store(found.Info.Private()) // at once: see allows
+	h.t.met <- found                        // has room for the one that there is
+}
 
 // DHTNode is for the DHT.
 func (h host) DHTNode(netip.AddrPort) {}

@@ -118,7 +118,12 @@ func (n *node) try(a Add) error {
 		}
 	}
 	n.w.end = append(n.w.end, n.stop)
-	a.Torrent, a.Folder = n.w.tor, n.mortal(n.disk)
+	if a.Folder = n.mortal(n.disk); a.MetadataOnly {
+		a.Folder = nil
+	}
+	if a.Magnet == nil {
+		a.Torrent = n.w.tor
+	}
 	_, err = s.Add(ctx, a)
 	return err
 }

@@ -77,10 +77,10 @@ func (s *Session) lookForSpace(t *torrent) {
 func (s *Session) goOn(ctx context.Context, t *torrent) error {
 	sw := t.running()
 	if sw == nil {
-		return fmt.Errorf("%s cannot be resumed, it must be added again", t.info.Name())
+		return fmt.Errorf("%s cannot be resumed, it must be added again", t.title())
 	}
 	_, failure, _ := t.look()
-	if failure != nil {
+	if failure != nil && t.begun.Load() {
 		t.store.Reset() // the files are taken as they are now
 	}
 	t.set(func() { t.err, t.space.why = nil, nil })

@@ -131,7 +131,7 @@ func (s *Session) comeBack(now time.Time, dead func(local netip.Addr) bool) {
 func (t *torrent) stir(ctx context.Context) {
 	sw := t.running()
 	switch sw.Snapshot().Phase {
-	case status.Leeching, status.Partial, status.Seeding:
+	case status.Leeching, status.Partial, status.Seeding, status.Metadata:
 	default:
 		return
 	}

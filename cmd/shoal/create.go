@@ -160,7 +160,7 @@ func writeNew(file string, b []byte, overwrite bool) error {
 	}
 	f, err := os.OpenFile(file, flag, 0o666)
 	if errors.Is(err, os.ErrExist) {
-		return withCode(exitExists, fmt.Errorf("%s is there already: name another file with --output, or use --overwrite", file))
+		return withCode(exitExists, fmt.Errorf("%s is there already: name another file, or use --overwrite", file))
 	}
 	if err != nil {
 		return err

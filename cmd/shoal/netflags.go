@@ -120,7 +120,7 @@ func (n *netFlags) config() session.Config {
 	cfg := session.Config{
 		Encryption: policy[n.encryption],
 		Listen:     n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
-		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"], NoLSD: *n.off["lsd"], NoPortMap: *n.off["portmap"],
+		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"], NoLSD: *n.off["lsd"], NoPortMap: *n.off["portmap"], NoPex: *n.off["pex"],
 		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
 	}
 	fit(&cfg, handleLimit())

@@ -82,7 +82,7 @@ func seed(ctx context.Context, con *console, o *seedOptions, args []string) erro
 			con.Error(arg, jobs[i].err)
 			continue
 		}
-		con.Result("%s", jobs[i].torrent.Magnet())
+		con.Result("%s", e.link(jobs[i].torrent))
 	}
 	finish := watch(con, o.progress, e, false)
 	var wait sync.WaitGroup
@@ -176,7 +176,19 @@ func (e *engine) ready(ctx context.Context, con *console, j *job) {
 	}
 	name := text.Clean(j.torrent.Info.Name(), 60)
 	con.Note("seeding %s, %s, on %s", name, text.Size(j.torrent.Info.Payload()), addresses(e.Addrs()))
-	con.Event(seedingEvent{newEvent("seeding"), j.id.String(), j.torrent.Magnet().String(), place(j.dir, j.torrent.Info), j.torrent.Info.Payload()})
+	con.Event(seedingEvent{newEvent("seeding"), j.id.String(), e.link(j.torrent), place(j.dir, j.torrent.Info), j.torrent.Info.Payload()})
+}
+
+// link is the magnet link of what is being served. It names us, so that another machine on the same network needs nothing
+// else; the peers of a private torrent are its tracker's business.
+func (e *engine) link(t *metainfo.Torrent) string {
+	m := t.Magnet()
+	if !t.Info.Private() {
+		for _, a := range e.Reachable() {
+			m.Peers = append(m.Peers, a.String())
+		}
+	}
+	return m.String()
 }
 
 // seedingEvent is the JSON line that says that peers are welcome.

@@ -68,6 +68,19 @@ func belowTop(in *metainfo.Info, f *metainfo.File) string {
 	return f.Path
 }
 
+// choose returns which files of a torrent are chosen: by the flags, or else by the magnet link that it came from.
+func (s *selection) choose(t *metainfo.Torrent, m *metainfo.Magnet) ([]bool, error) {
+	chosen, err := s.of(t.Info)
+	if chosen != nil || err != nil || m == nil {
+		return chosen, err
+	}
+	list, err := session.Selected(t.Info, m.Select)
+	for _, p := range list {
+		chosen = append(chosen, p != session.Unwanted)
+	}
+	return chosen, err
+}
+
 // priorities are what the session is told about the choice; nil for all alike. A file that is of high and of
 // low priority has the high one.
 func (s *selection) priorities(in *metainfo.Info, chosen []bool) []uint8 {

@@ -54,6 +54,42 @@ func write(dir fsys.FS, name string, b []byte) (err error) {
 	return f.Sync()
 }
 
+// WriteFile makes a file of b durable under name, all of it or, after a power cut, nothing.
+func WriteFile(dir fsys.FS, name string, b []byte) error {
+	err := write(dir, name+tmpSuffix, b)
+	if err == nil {
+		err = dir.Rename(name+tmpSuffix, name)
+	}
+	if err == nil {
+		err = dir.SyncDir(".")
+	}
+	if err != nil {
+		return fmt.Errorf("save %s: %w", name, err)
+	}
+	return nil
+}
+
+// ReadFile returns the bytes of a file, of which it may have at most limit.
+func ReadFile(dir fsys.FS, name string, limit int64) ([]byte, error) {
+	f, err := dir.OpenFile(name, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.Size > limit {
+		return nil, fmt.Errorf("%w: it has %d bytes", ErrDamaged, st.Size)
+	}
+	b := make([]byte, st.Size)
+	if n, err := f.ReadAt(b, 0); err != nil && !(err == io.EOF && n == len(b)) {
+		return nil, err
+	}
+	return b, nil
+}
+
 // Load returns the newest valid generation of the record of a torrent, nil
 // when there is none. What was wrong with the others comes back as notes; a
 // file that is not there is not worth one. Nothing is deleted.
@@ -74,20 +110,8 @@ func Load(dir fsys.FS, name string, id metainfo.ID, pieces, files int) (best *Re
 }
 
 func load(dir fsys.FS, name string) (*Record, error) {
-	f, err := dir.OpenFile(name, os.O_RDONLY, 0)
+	b, err := ReadFile(dir, name, maxRecord)
 	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if st.Size > maxRecord {
-		return nil, fmt.Errorf("%w: it has %d bytes", ErrDamaged, st.Size)
-	}
-	b := make([]byte, st.Size)
-	if n, err := f.ReadAt(b, 0); err != nil && !(err == io.EOF && n == len(b)) {
 		return nil, err
 	}
 	return Decode(b)
