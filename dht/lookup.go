@@ -145,6 +145,11 @@ func (n *Node) walk(ctx context.Context, target metainfo.Hash, o walkOptions) (*
 	}
 	n.countWalk(1)
 	defer n.countWalk(-1)
+	return n.drive(ctx, target, o)
+}
+
+// drive is the loop around a walk: it sends what the walk asks for and tells it what comes of it.
+func (n *Node) drive(ctx context.Context, target metainfo.Hash, o walkOptions) (*walk, error) {
 	parent, begin := ctx, time.Now()
 	ctx, cancel := n.alive(ctx, walkTime)
 	w := newWalk(target, o.method == "get_peers" && !o.scrape, fitting)

@@ -67,7 +67,7 @@ type walk struct {
 	answers  int
 	search   bool // for peers: goes wider before it gives up
 	wide     bool
-	peers    int // named so far
+	peers    int // named so far, each time counted
 	nextPath int
 }
 

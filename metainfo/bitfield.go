@@ -1,6 +1,9 @@
 package metainfo
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Bitfield is a set of piece indexes in the order of BEP 3: bit 7 of byte 0
 // is piece 0. The zero value is an empty set of length 0. It is not safe for
@@ -74,6 +77,22 @@ func (f *Bitfield) SetAll() {
 		f.bits[len(f.bits)-1] = 0xff << (8 - f.n%8)
 	}
 	f.set = f.n
+}
+
+// AnyBeyond reports whether some piece is in f and not in other, a set of the same length.
+func (f *Bitfield) AnyBeyond(other *Bitfield) bool {
+	a, b := f.bits, other.bits[:len(f.bits)]
+	for ; len(a) >= 8; a, b = a[8:], b[8:] {
+		if binary.NativeEndian.Uint64(a)&^binary.NativeEndian.Uint64(b) != 0 {
+			return true
+		}
+	}
+	for i := range a {
+		if a[i]&^b[i] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Bytes returns the wire form. The caller must not write to it, and must copy

@@ -51,7 +51,7 @@ func (m *Manager) Received(peer PeerID, b metainfo.Block, data *block.Block) Out
 	}
 	m.unask(p, k, e)
 	s.drop(e)
-	if s.state >= slotWriting || p.dead {
+	if s.state >= slotWriting || p.dead || p.strict && p.solo != peer {
 		m.shelf.settle(p)
 		return Outcome{Kind: Duplicate}
 	}
@@ -152,9 +152,29 @@ func (m *Manager) Cancelled(peer PeerID, b metainfo.Block) {
 	if e := p.slots[k].find(peer); e >= 0 {
 		m.unask(p, k, e)
 		if p.solo == peer {
-			p.solo = nobody
+			p.leave()
 		}
 		m.shelf.settle(p)
+	}
+}
+
+// Rejected is Cancelled for a peer that said it will not send the block (BEP 6): it is not expected any more even late. A piece
+// of which nothing is here or expected then is absent again, so that whoever opens pieces and delivers nothing
+// does not decide what is fetched next.
+func (m *Manager) Rejected(peer PeerID, b metainfo.Block) {
+	m.Cancelled(peer, b)
+	p := m.shelf.index[b.Piece]
+	if p == nil {
+		return
+	}
+	if k, ok := m.slotOf(p, b); ok {
+		if e := p.slots[k].find(peer); e >= 0 {
+			p.slots[k].drop(e)
+		}
+	}
+	if m.state[p.index] == open && p.count[slotFree] == len(p.slots) && !p.dead &&
+		!slices.ContainsFunc(p.slots, func(s slot) bool { return s.n > 0 }) {
+		m.closeUp(p)
 	}
 }
 

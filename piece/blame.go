@@ -150,7 +150,8 @@ func (m *Manager) endTrial(i int) {
 	}
 	m.trials.list = slices.Delete(m.trials.list, k, k+1)
 	if p := m.shelf.index[i]; p != nil {
-		p.trial, p.solo = nil, nobody
+		p.trial = nil
+		p.leave()
 	}
 }
 
@@ -179,15 +180,9 @@ func (m *Manager) distrust(liars []PeerID) {
 			continue
 		}
 		for k := range p.slots {
-			s := &p.slots[k]
-			if s.state != slotHere || !slices.Contains(liars, s.from) {
-				continue
+			if s := &p.slots[k]; s.state == slotHere && slices.Contains(liars, s.from) {
+				p.drop(k)
 			}
-			if s.data != nil {
-				s.data.Release()
-				s.data = nil
-			}
-			p.move(k, slotFree)
 		}
 		m.shelf.settle(p)
 	}
@@ -203,7 +198,7 @@ func (m *Manager) pickTrials(dst []metainfo.Block, end int, q *Query, last bool)
 		i := t.piece
 		p, may := m.shelf.index[i], q.may(i)
 		if p != nil && p.solo == q.Peer && (q.Slow || !may) {
-			p.solo = nobody
+			p.leave()
 		}
 		if m.state[i] > open || !m.wanted.has(i) || !may {
 			continue
@@ -218,7 +213,7 @@ func (m *Manager) pickTrials(dst []metainfo.Block, end int, q *Query, last bool)
 				}
 				p = m.openUp(i)
 			}
-			p.solo = q.Peer
+			p.solo, p.strict = q.Peer, false
 		}
 		dst = m.pickFree(dst, end, p, q)
 	}

@@ -87,6 +87,9 @@ func (w *world) pick(p *remote, n int, opts ...func(q *Query)) []metainfo.Block 
 		o(&q)
 	}
 	got := w.m.Pick(nil, q)
+	for _, r := range w.m.Revoked() {
+		w.revoke(r.Peer, r.Block)
+	}
 	for _, b := range got {
 		if !p.has.Has(b.Piece) || w.m.have.Has(b.Piece) || slices.Contains(p.asked, b) {
 			w.t.Fatalf("picked %v of peer %d: not there, already here, or asked before", b, p.id)
@@ -97,6 +100,16 @@ func (w *world) pick(p *remote, n int, opts ...func(q *Query)) []metainfo.Block 
 	}
 	p.asked = append(p.asked, got...)
 	return got
+}
+
+// revoke plays a Cancel that the peer with this id is sent.
+func (w *world) revoke(id PeerID, b metainfo.Block) {
+	for _, o := range w.peers {
+		if o.id == id {
+			o.asked = slices.DeleteFunc(o.asked, func(x metainfo.Block) bool { return x == b })
+			o.late = append(o.late, b)
+		}
+	}
 }
 
 // send delivers a block and returns the outcome; a full piece is queued as a job.
@@ -110,12 +123,7 @@ func (w *world) send(p *remote, b metainfo.Block) Outcome {
 	p.asked = slices.DeleteFunc(p.asked, func(o metainfo.Block) bool { return o == b })
 	out := w.m.Received(p.id, b, data)
 	for _, id := range out.Twins {
-		for _, o := range w.peers {
-			if o.id == id {
-				o.asked = slices.DeleteFunc(o.asked, func(x metainfo.Block) bool { return x == b })
-				o.late = append(o.late, b)
-			}
-		}
+		w.revoke(id, b)
 	}
 	switch out.Kind {
 	case Unasked, Duplicate:

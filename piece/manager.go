@@ -61,6 +61,7 @@ type Manager struct {
 	turn    uint32           // counts asked blocks and opened pieces
 	trials  trials
 	twins   []PeerID // backs Outcome.Twins
+	revoked []Ask    // backs Revoked
 }
 
 // NewManager returns a Manager for a torrent of which the pieces in have are
@@ -116,7 +117,7 @@ func (m *Manager) RemovePeer(id PeerID, has *metainfo.Bitfield) {
 			}
 		}
 		if p.solo == id {
-			p.solo = nobody
+			p.leave()
 		}
 		m.shelf.settle(p)
 	}

@@ -109,9 +109,11 @@ type openPiece struct {
 	trial *trial
 	// solo, unless nobody, is the peer that fetches the piece alone: strictly when on trial, else as long as others
 	// find something else to do.
-	solo  PeerID
-	at    int // place in shelf.all
-	ready int // place in shelf.ready, or -1
+	solo PeerID
+	// strict says that nothing is taken from anybody but solo.
+	strict bool
+	at     int // place in shelf.all
+	ready  int // place in shelf.ready, or -1
 }
 
 // move puts slot k into state st.
@@ -124,6 +126,18 @@ func (p *openPiece) move(k int, st slotState) {
 		p.next = min(p.next, k)
 	}
 }
+
+// drop makes slot k, which is here, free again.
+func (p *openPiece) drop(k int) {
+	if d := p.slots[k].data; d != nil {
+		d.Release()
+		p.slots[k].data = nil
+	}
+	p.move(k, slotFree)
+}
+
+// leave lets others have p, which was left to one peer.
+func (p *openPiece) leave() { p.solo, p.strict = nobody, false }
 
 // here returns how many blocks have arrived and are where they belong.
 func (p *openPiece) here() int { return p.count[slotHere] }

@@ -25,6 +25,9 @@ type Query struct {
 	// Open is asked before a piece is opened whether the budget has room for
 	// that many bytes, and takes them if so. nil always agrees.
 	Open func(bytes int64) bool
+	// Later says of a block and a peer that is asked for it that it will come so much later than from this one that a
+	// twin is worth its cost; nil says so of all. It must say no of what was asked for a moment ago.
+	Later func(id PeerID, b metainfo.Block) bool
 
 	top uint8 // the highest priority of a piece that is listed
 }
@@ -36,15 +39,17 @@ type Query struct {
 //   - open pieces, those of the highest priority and nearest to completion ahead;
 //   - new pieces, those of the highest priority first: at random until Options.RandomFirst are verified, then the
 //     rarest; with SetSequential the first;
+//   - pieces that came wrong and that a slow peer fetches alone (see pickSeized);
 //   - when all that connected peers could give is asked (end game), the blocks with
-//     the fewest askers that were asked the longest ago, of a second and third peer.
+//     the fewest askers that were asked the longest ago, of a second and third peer, if q.Later says so of those asked before.
 //
-// A piece is opened only if q.Open agrees; once it refuses there is nothing but blocks of open pieces.
+// What others are not to send any more because of it is told by Revoked. A piece is opened only if q.Open agrees; once it refuses there is nothing but blocks of open pieces.
 func (m *Manager) Pick(dst []metainfo.Block, q Query) []metainfo.Block {
 	if _, ok := m.peers[q.Peer]; !ok || q.N <= 0 || q.Has == nil {
 		return dst
 	}
 	end := len(dst) + q.N
+	m.revoked = m.revoked[:0]
 	dst, room := m.pickTrials(dst, end, &q, false)
 	prios := m.order.priorities()
 	rarest := !m.order.inOrder
@@ -72,7 +77,11 @@ func (m *Manager) Pick(dst []metainfo.Block, q Query) []metainfo.Block {
 	if room && len(dst) < end {
 		dst, room = m.pickTrials(dst, end, &q, true)
 	}
-	if room && len(dst) < end && !q.Slow && m.Endgame() {
+	if q.Slow {
+		return dst
+	}
+	dst = m.pickSeized(dst, end, &q)
+	if room && len(dst) < end && m.Endgame() {
 		dst = m.pickTwins(dst, end, &q)
 	}
 	return dst
@@ -123,7 +132,7 @@ func (m *Manager) pickReady(dst []metainfo.Block, end int, q *Query, s scope) []
 			break
 		}
 		if best.solo != q.Peer {
-			best.solo = nobody
+			best.leave()
 		}
 		dst = m.pickFree(dst, end, best, q)
 	}
@@ -252,6 +261,9 @@ func (m *Manager) pickTwins(dst []metainfo.Block, end int, q *Query) []metainfo.
 	for len(dst) < end && m.peers[q.Peer] < endgameDepth {
 		var from *openPiece
 		best, bestAskers := -1, maxAskers
+		if q.Later != nil { // of one who is late the place may be taken
+			bestAskers++
+		}
 		for _, p := range m.shelf.all {
 			if p.count[slotAsked] == 0 || p.trial != nil || !q.may(p.index) {
 				continue
@@ -261,7 +273,7 @@ func (m *Manager) pickTwins(dst []metainfo.Block, end int, q *Query) []metainfo.
 				if s.state != slotAsked {
 					continue
 				}
-				if e := s.find(q.Peer); e >= 0 && s.live&(1<<e) != 0 {
+				if e := s.find(q.Peer); e >= 0 && s.live&(1<<e) != 0 || !m.late(p, k, q) {
 					continue
 				}
 				// Turns are compared by difference, so that the counter may wrap.
@@ -274,7 +286,24 @@ func (m *Manager) pickTwins(dst []metainfo.Block, end int, q *Query) []metainfo.
 		if best < 0 {
 			break
 		}
+		if bestAskers == maxAskers { // all of them are late
+			m.revokeOne(from, best)
+		}
 		dst = append(dst, m.ask(from, best, q.Peer))
 	}
 	return dst
+}
+
+// late reports whether all who are asked for slot k will send it later than the peer of q.
+func (m *Manager) late(p *openPiece, k int, q *Query) bool {
+	if q.Later == nil {
+		return true
+	}
+	s := &p.slots[k]
+	for e := range int(s.n) {
+		if s.live&(1<<e) != 0 && !q.Later(s.who[e], m.info.BlockAt(p.index, k)) {
+			return false
+		}
+	}
+	return true
 }

@@ -3,8 +3,11 @@ package piece
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
+
+	"shoal/metainfo"
 )
 
 // ErrTooLarge: the file system cannot hold a file of this size.
@@ -34,6 +37,33 @@ func (s *Store) Fits(wanted func(i int) bool) error {
 		return refuse(s.hidden(), kept)
 	}
 	return nil
+}
+
+// Needs returns how many more bytes of disk the wanted files take, given the pieces that are there: what is missing,
+// but not where it has its place already, as in preallocated files and on systems without holes. It looks at
+// every file.
+func (s *Store) Needs(have *metainfo.Bitfield) (bytes int64) {
+	missing := make([]int64, len(s.info.Files()))
+	wanted := func(sp metainfo.Span) bool { return s.stored(sp.File) && !s.state[sp.File].unwanted.Load() }
+	var spans []metainfo.Span
+	for i := range s.info.NumPieces() {
+		if have.Has(i) {
+			continue
+		}
+		spans = s.info.AppendSpans(spans[:0], s.info.PieceOffset(i), int64(s.info.PieceSize(i)))
+		if !slices.ContainsFunc(spans, wanted) {
+			continue
+		}
+		for _, sp := range spans {
+			missing[sp.File] += sp.Length
+		}
+	}
+	for i, st := range s.Stat() {
+		if st.Stored {
+			bytes += min(missing[i], max(0, s.length(i)-st.Taken))
+		}
+	}
+	return bytes
 }
 
 // How long one waits for another file to be closed when the process has no handle left.

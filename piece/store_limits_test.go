@@ -1,8 +1,10 @@
 package piece_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,7 +40,8 @@ func TestS07FAT(t *testing.T) {
 
 		m = fsys.NewMem()
 		m.SetFAT(0)
-		s = tt.selected(t, m, every)
+		fresh := &freshFAT{m, 1300 * time.Millisecond}
+		s = tt.selected(t, fresh, every)
 		defer s.Close()
 		if err := s.Fits(every); err != nil {
 			t.Error(err)
@@ -63,10 +66,66 @@ func TestS07FAT(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		for _, fresh.finer = range []time.Duration{1300 * time.Millisecond, 0} { // until they are forgotten
+			if err := errors.Join(s.Sync(t.Context()), s.Inspect(), s.Inspect()); err != nil {
+				t.Error(err)
+			}
+		}
 		if st := s.Stat()[0]; st.MTime != st.MTime.Truncate(2*time.Second) || !st.CTime.IsZero() {
 			t.Errorf("record holds times that FAT does not keep: %+v", st)
 		}
 	})
+}
+
+// freshFAT remembers finer times than FAT keeps, as Linux does until it forgets a file.
+type freshFAT struct {
+	*fsys.Mem
+	finer time.Duration
+}
+
+func (f *freshFAT) Lstat(name string) (fsys.Stat, error) {
+	st, err := f.Mem.Lstat(name)
+	st.MTime = st.MTime.Add(f.finer)
+	return st, err
+}
+
+// TestS07Needs: what has its place on the disk already takes no more of it: on FAT everything up to the file's end,
+// elsewhere what was preallocated; holes and unwanted files do not count.
+func TestS07Needs(t *testing.T) {
+	tt := bordered(t)
+	for _, c := range []struct {
+		name     string
+		fat, pre bool
+	}{{"holes", false, false}, {"FAT", true, false}, {"preallocated", false, true}} {
+		m := fsys.NewMem()
+		if c.fat {
+			m.SetFAT(0)
+		}
+		s := tt.selected(t, m, only(0, 3, 4))
+		if err := s.Create(c.pre); err != nil {
+			t.Fatal(err)
+		}
+		last := tt.touching(4)[len(tt.touching(4))-2] // the end of c without its border
+		tt.put(t, s, []int{last})
+		have := metainfo.NewBitfield(tt.info.NumPieces())
+		have.Set(last)
+		var missing, larger int64
+		for i := range tt.info.NumPieces() {
+			if i != last && slices.ContainsFunc([]int{0, 3, 4}, func(f int) bool { return slices.Contains(tt.touching(f), i) }) {
+				missing += int64(tt.info.PieceSize(i))
+			}
+		}
+		got := s.Needs(&have)
+		switch larger = missing - got; {
+		case !c.fat && !c.pre && (larger < 0 || larger > 16*kib): // the store counts in pages
+			t.Errorf("%s: %d bytes are needed, %d are missing", c.name, got, missing)
+		case c.fat && (got <= 150*kib || larger < 200*kib): // all of a, b, but the end of c only
+			t.Errorf("%s: %d bytes are needed, %d are missing", c.name, got, missing)
+		case c.pre && got > 64*kib: // no more than the neighbours
+			t.Errorf("%s: %d bytes are needed", c.name, got)
+		}
+		s.Close()
+	}
 }
 
 // scarceFS has few file handles.

@@ -115,8 +115,10 @@ func (s *Store) syncFiles(ctx context.Context) error {
 		}
 		h, err := s.use(i, syncNeedsWrite)
 		if err != nil {
-			s.state[i].dirty.Store(false)
-			s.syncFailed(err, i)
+			// Clean by now: it is the hidden file, which was removed because its bytes are elsewhere, and durable.
+			if s.state[i].dirty.CompareAndSwap(true, false) {
+				s.syncFailed(err, i)
+			}
 			continue
 		}
 		s.syncFile(h)

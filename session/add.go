@@ -6,8 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
+	"slices"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -19,6 +18,14 @@ import (
 type Add struct {
 	// Torrent must have a downloadable Info.
 	Torrent *metainfo.Torrent
+	// Magnet is given instead of a Torrent: its info dictionary is fetched from peers (BEP 9), unless an earlier run left it
+	// in the state folder. Its trackers and peers are asked, its choice of files holds unless Choose makes another.
+	Magnet *metainfo.Magnet
+	// MetadataOnly ends with the info dictionary: Wait returns when it is there. Folder may then be nil, and is not written to.
+	MetadataOnly bool
+	// Choose, when set, is called once when the files are known, before anything is fetched, and returns what Priorities are; nil
+	// leaves them. An error ends the torrent and comes out of Wait, or of Add if the files are known by then. It may not call the session.
+	Choose func(*metainfo.Torrent) ([]uint8, error)
 	// Folder is where the content belongs. The session closes it when the
 	// torrent is removed or the session ends, also when Add fails.
 	Folder fsys.FS
@@ -51,12 +58,10 @@ type Add struct {
 
 // Add starts to work on a torrent. It returns when the torrent is visible in
 // Torrents; hashing of what is there already goes on in the background, and what it finds (ErrExists,
-// ErrIncomplete) comes out of Wait. ErrLocked, ErrDuplicate, ErrNoSpace, ErrStopped come at once.
+// ErrIncomplete) comes out of Wait. ErrLocked, ErrDuplicate, ErrNoSpace, ErrStopped come at once, of a magnet link whose
+// files are not known yet ErrNoSpace from Wait.
 func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
-	t := &torrent{
-		s: s, id: a.Torrent.ID, info: a.Torrent.Info, add: a,
-		ended: make(chan struct{}), outcome: outcome{news: make(chan struct{})},
-	}
+	t := s.newTorrent(a)
 	defer func() {
 		if err != nil {
 			t.release()
@@ -65,38 +70,113 @@ func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
 	if err := ctx.Err(); err != nil {
 		return t.id, err
 	}
-	if t.info == nil {
-		return t.id, fmt.Errorf("%v: %w: no info dictionary", t.id, metainfo.ErrInvalid)
+	if a.Magnet != nil {
+		err = t.usable()
+	} else {
+		err = t.accept(a.Torrent)
 	}
-	if err := t.info.Downloadable(); err != nil {
-		return t.id, err
-	}
-	if err := checkPriorities(t.info, a.Priorities); err != nil {
+	if err != nil {
 		return t.id, err
 	}
 	if s.reg.find(t.id.Wire()) != nil {
-		return t.id, fmt.Errorf("%s: %w", t.info.Name(), ErrDuplicate)
+		return t.id, fmt.Errorf("%s: %w", t.title(), ErrDuplicate)
 	}
 	if err := t.takeLock(); err != nil {
 		return t.id, err
 	}
-	t.store = piece.NewStore(a.Folder, t.info, s.files)
-	if err := t.open(); err != nil {
-		return t.id, errors.Join(err, t.store.Close())
+	if kept := t.kept(); kept != nil {
+		if err := t.accept(kept); err != nil {
+			return t.id, err
+		}
+	}
+	if t.info != nil {
+		if err := t.openFiles(); err != nil {
+			return t.id, err
+		}
 	}
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
 	err = s.start(func() error { return s.reg.add(t) }, t.run)
 	if err != nil {
 		t.cancel()
-		err = errors.Join(err, t.store.Close())
+		err = errors.Join(err, t.closeFiles())
 	}
 	return t.id, err
 }
 
+// newTorrent makes the torrent of an Add.
+func (s *Session) newTorrent(a Add) *torrent {
+	t := &torrent{s: s, add: a, added: s.cfg.Wall(), ended: make(chan struct{}), outcome: outcome{news: make(chan struct{})}}
+	t.met = make(chan *metainfo.Torrent, 1)
+	if a.Magnet == nil {
+		t.id, t.trackers = a.Torrent.ID, a.Torrent.Trackers
+		return t
+	}
+	t.id = a.Magnet.ID
+	t.add.Peers = slices.Concat(a.Peers, a.Magnet.Peers)
+	for _, u := range a.Magnet.Trackers {
+		t.trackers = append(t.trackers, []string{u})
+	}
+	return t
+}
+
+// accept takes the info dictionary, and decides which files are wanted.
+func (t *torrent) accept(tor *metainfo.Torrent) error {
+	if tor.Info == nil {
+		return fmt.Errorf("%v: %w: no info dictionary", t.id, metainfo.ErrInvalid)
+	}
+	if err := tor.Info.Downloadable(); err != nil {
+		return err
+	}
+	files, err := t.choice(tor)
+	if err == nil {
+		err = checkPriorities(tor.Info, files)
+	}
+	if err != nil {
+		return err
+	}
+	t.add.Priorities = files
+	t.tor, t.info = tor, tor.Info
+	t.private.Store(t.info.Private())
+	return nil
+}
+
+// choice returns the priorities of the files.
+func (t *torrent) choice(tor *metainfo.Torrent) ([]uint8, error) {
+	if t.add.Choose != nil {
+		if files, err := t.add.Choose(tor); files != nil || err != nil {
+			return files, err
+		}
+	}
+	if t.add.Magnet != nil && t.add.Priorities == nil {
+		return Selected(tor.Info, t.add.Magnet.Select)
+	}
+	return t.add.Priorities, nil
+}
+
+// openFiles looks at what is in the folder. After it others may look at info, store and record.
+func (t *torrent) openFiles() error {
+	if !t.add.MetadataOnly {
+		t.store = piece.NewStore(t.add.Folder, t.info, t.s.files)
+		if err := t.open(); err != nil {
+			return errors.Join(err, t.closeFiles())
+		}
+	}
+	t.known.Store(true)
+	return nil
+}
+
+func (t *torrent) closeFiles() error {
+	if t.store == nil {
+		return nil
+	}
+	return t.store.Close()
+}
+
 // Suffixes of a torrent's files in the state folder.
 const (
-	recordSuffix = ".resume"
-	lockSuffix   = ".lock"
+	recordSuffix  = ".resume"
+	lockSuffix    = ".lock"
+	torrentSuffix = ".torrent" // of a magnet link
 )
 
 // fileName is how a torrent's files in the state folder begin: one torrent may be
@@ -108,13 +188,16 @@ func fileName(id metainfo.ID, dir string) string {
 
 // takeLock claims the torrent in its folder for this process.
 func (t *torrent) takeLock() error {
+	if t.add.Folder == nil { // see Add.MetadataOnly
+		return nil
+	}
 	t.name = fileName(t.id, t.add.Folder.Path())
 	if t.s.cfg.State == nil {
 		return nil
 	}
 	l, err := t.s.cfg.State.Lock(t.name + lockSuffix)
 	if errors.Is(err, fsys.ErrLocked) {
-		return fmt.Errorf("%s in %s: %w; stop the other one first", t.info.Name(), t.add.Folder.Path(), ErrLocked)
+		return fmt.Errorf("%s in %s: %w; stop the other one first", t.title(), t.add.Folder.Path(), ErrLocked)
 	}
 	if err != nil {
 		// A state folder that cannot be written costs memory, not the download.
@@ -173,7 +256,7 @@ func (t *torrent) open() error {
 		}
 	}
 	t.opened.Decision = state.Decide(rec, t.s.cfg.BootID, t.info, files, t.mayHold(files))
-	return t.checkSpace(files)
+	return t.checkSpace()
 }
 
 // openSeed demands every file in its full size; what the record does not vouch
@@ -185,9 +268,6 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 		}
 		if files[i].Exists && files[i].Size == f.Length {
 			continue
-		}
-		if above := t.folderAbove(f.Path); above != "" {
-			return &worded{fmt.Sprintf("%s is the torrent's own folder: name the one that it lies in, %s", t.add.Folder.Path(), above), ErrIncomplete}
 		}
 		if more := files[i].Size - f.Length; more > 0 {
 			return fmt.Errorf("%s in %s is %d bytes longer than the torrent says: %w", f.Path, t.add.Folder.Path(), more, ErrIncomplete)
@@ -206,20 +286,6 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 	}
 	t.opened.Decision = d
 	return nil
-}
-
-// folderAbove is the parent of the torrent's folder where that is the torrent's own one, with this file
-// in it; else "".
-func (t *torrent) folderAbove(file string) string {
-	dir := t.add.Folder.Path()
-	own, rest, multi := strings.Cut(file, "/")
-	if !multi || filepath.Base(dir) != own {
-		return ""
-	}
-	if _, err := t.add.Folder.Lstat(rest); err != nil {
-		return ""
-	}
-	return filepath.Dir(dir)
 }
 
 // mayHold returns the question whether piece i may be on disk: some byte of it
@@ -257,23 +323,14 @@ func zeroHash(n int64) metainfo.Hash {
 }
 
 // checkSpace compares what is missing with what is free.
-func (t *torrent) checkSpace(files []state.File) error {
-	var need int64
-	var spans []metainfo.Span
-	want := wanted(t.info, t.add.Priorities)
-	for i := range t.info.NumPieces() {
-		if t.opened.Trust.Has(i) || t.opened.Check.Has(i) || !want.Has(i) {
-			continue
-		}
-		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
-		for _, s := range spans {
-			f := &t.info.Files()[s.File]
-			preallocated := t.add.Preallocate && files[s.File].Size >= f.Length
-			if !f.Pad && !preallocated {
-				need += s.Length
-			}
+func (t *torrent) checkSpace() error {
+	there := t.opened.Trust.Clone()
+	for i := range there.Len() {
+		if t.opened.Check.Has(i) {
+			there.Set(i)
 		}
 	}
+	need := t.store.Needs(&there)
 	free, err := t.add.Folder.Free()
 	if err != nil {
 		t.s.log.Debug("free space is unknown", "dir", t.add.Folder.Path(), "err", err)

@@ -88,7 +88,7 @@ func (a *announcer) again(now time.Time) {
 	a.client = a.s.trackerClient()
 	for _, e := range a.list {
 		rnd, snap := a.s.reg.random(), e.t.running().Snapshot()
-		e.sched = tracker.NewSchedule(e.t.add.Torrent.Trackers, rnd)
+		e.sched = tracker.NewSchedule(e.t.trackers, rnd)
 		e.baseUp, e.baseDown = snap.UpTotal, snap.DownTotal
 		e.notBefore = now.Add(time.Duration(rnd.Int64N(int64(comeback))))
 		if least := e.renewed.Add(renewEvery); !e.renewed.IsZero() && e.notBefore.Before(least) {
@@ -119,12 +119,12 @@ func (a *announcer) enter(ctx context.Context, url string) (leave func(), err er
 func (a *announcer) add(t *torrent) {
 	a.s.lookLocally(t)
 	a.s.overlay.seek(t)
-	if a.s.cfg.NoTrackers || len(t.add.Torrent.Trackers) == 0 {
+	if a.s.cfg.NoTrackers || len(t.trackers) == 0 {
 		return
 	}
 	rnd, snap := a.s.reg.random(), t.running().Snapshot()
 	e := &announced{
-		t: t, sched: tracker.NewSchedule(t.add.Torrent.Trackers, rnd), key: rnd.Uint32(),
+		t: t, sched: tracker.NewSchedule(t.trackers, rnd), key: rnd.Uint32(),
 		baseUp: snap.UpTotal, baseDown: snap.DownTotal,
 	}
 	a.mu.Lock()
@@ -238,7 +238,9 @@ func (a *announcer) ask(ctx context.Context, e *announced, sched *tracker.Schedu
 		return
 	}
 	a.s.log.Debug("announced", "torrent", e.t.id, "tracker", tracker.Mask(r.URL), "peers", len(reply.Peers))
-	e.t.running().AddPeers(reply.Peers, swarm.Source{Kind: swarm.FromTracker, By: a.reach(ctx, r.URL)})
+	by := a.reach(ctx, r.URL)
+	a.s.seenAs(reply.ExternalIP, by, trackerVotes)
+	e.t.running().AddPeers(reply.Peers, swarm.Source{Kind: swarm.FromTracker, By: by})
 }
 
 // request puts in what the schedule does not know.
@@ -253,9 +255,17 @@ func (a *announcer) request(e *announced, r tracker.Request) tracker.Announce {
 	}
 	return tracker.Announce{
 		URL: r.URL, ID: e.t.id, PeerID: a.s.peerID, Port: a.s.publicPort(), Key: e.key,
-		Uploaded: snap.UpTotal - baseUp, Downloaded: snap.DownTotal - baseDown, Left: snap.Size - snap.Have,
+		Uploaded: snap.UpTotal - baseUp, Downloaded: snap.DownTotal - baseDown, Left: e.t.left(snap),
 		Event: r.Event, NumWant: want, TrackerID: r.TrackerID,
 	}
+}
+
+// left is what trackers are told to be missing. Before its size is known a torrent is no seed.
+func (t *torrent) left(snap *status.Torrent) int64 {
+	if !t.begun.Load() {
+		return 1
+	}
+	return snap.Size - snap.Have
 }
 
 // reach returns the address of a tracker that reaches farthest: it decides

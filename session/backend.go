@@ -31,9 +31,9 @@ func (s *Session) Wait(ctx context.Context, id metainfo.ID) error {
 		case <-news:
 		case <-t.ctx.Done():
 			if t.removed.Load() {
-				return fmt.Errorf("%s was removed: %w", t.info.Name(), ErrUnknown)
+				return fmt.Errorf("%s was removed: %w", t.title(), ErrUnknown)
 			}
-			return fmt.Errorf("%s: %w", t.info.Name(), ErrStopped)
+			return fmt.Errorf("%s: %w", t.title(), ErrStopped)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -51,32 +51,46 @@ func (s *Session) Torrents(ctx context.Context) ([]status.Torrent, error) {
 
 // snapshot returns the summary of a torrent in every phase of its life.
 func (t *torrent) snapshot() status.Torrent {
-	rec := t.record.get()
 	var out status.Torrent
-	if sw := t.running(); sw != nil {
+	sw := t.running()
+	if sw != nil {
 		out = *sw.Snapshot()
-	} else {
-		out = status.Torrent{
-			ID: t.id, Name: t.info.Name(), Phase: status.Checking,
-			Size: t.info.Payload(), Wanted: t.info.Payload(), Private: t.info.Private(),
-			Pieces: t.info.NumPieces(), PieceLength: int(t.info.PieceLength()),
-			DownTotal: rec.DownTotal, UpTotal: rec.UpTotal, ETA: -1,
+	}
+	out.Added = t.added
+	if t.known.Load() && t.record != nil {
+		rec := t.record.get()
+		if sw == nil || out.Phase == status.Metadata { // the swarm does not have it yet
+			out = t.checking(out.Peers, &rec)
 		}
-		for i := range t.info.NumPieces() {
-			if t.opened.Trust.Has(i) {
-				out.PiecesHave++
-				out.Have += int64(t.info.PieceSize(i))
-			}
-		}
-		out.Have = min(out.Have, out.Size) // pieces also hold padding
-		if n := t.opened.Check.Count(); n > 0 {
-			out.Checked = float64(t.checked.Load()) / float64(n)
-		}
+		out.Added, out.Finished = rec.Added, rec.Finished
 	}
 	if err := t.stopped(); err != nil {
 		out.Phase, out.Err = status.Failed, err.Error()
 	}
-	out.Dir, out.Added, out.Finished = t.add.Folder.Path(), rec.Added, rec.Finished
+	if t.add.Folder != nil {
+		out.Dir = t.add.Folder.Path()
+	}
+	return out
+}
+
+// checking returns the summary of a torrent whose files are being looked at.
+func (t *torrent) checking(peers int, rec *state.Record) status.Torrent {
+	out := status.Torrent{
+		ID: t.id, Name: t.info.Name(), Phase: status.Checking, Peers: peers,
+		Size: t.info.Payload(), Wanted: t.info.Payload(), Private: t.info.Private(),
+		Pieces: t.info.NumPieces(), PieceLength: int(t.info.PieceLength()),
+		DownTotal: rec.DownTotal, UpTotal: rec.UpTotal, ETA: -1,
+	}
+	for i := range t.info.NumPieces() {
+		if t.opened.Trust.Has(i) {
+			out.PiecesHave++
+			out.Have += int64(t.info.PieceSize(i))
+		}
+	}
+	out.Have = min(out.Have, out.Size) // pieces also hold padding
+	if n := t.opened.Check.Count(); n > 0 {
+		out.Checked = float64(t.checked.Load()) / float64(n)
+	}
 	return out
 }
 
@@ -86,10 +100,13 @@ func (s *Session) Files(ctx context.Context, id metainfo.ID) ([]status.File, err
 	if err != nil {
 		return nil, err
 	}
-	if sw := t.running(); sw != nil {
+	if !t.known.Load() {
+		return nil, ctx.Err()
+	}
+	if sw := t.running(); sw != nil && t.begun.Load() {
 		return sw.Files(ctx)
 	}
-	have := t.opened.Trust
+	have := &t.opened.Trust
 	var out []status.File
 	for k, f := range t.info.Files() {
 		if f.Pad {
@@ -138,6 +155,9 @@ func (s *Session) Trackers(ctx context.Context, id metainfo.ID) ([]status.Tracke
 // Stats implements status.Backend.
 func (s *Session) Stats(ctx context.Context) (status.Stats, error) {
 	out := status.Stats{Listen: s.Addrs(), PieceMemory: s.deal.memoryUsed(), Reach: s.Reach(), DHT: s.overlay.states()}
+	if known := s.external.known(); len(known) > 0 {
+		out.External = known[0]
+	}
 	for _, t := range s.reg.all() {
 		snap := t.snapshot()
 		out.Torrents++
@@ -158,7 +178,7 @@ func (s *Session) Pause(ctx context.Context, id metainfo.ID) error {
 	}
 	sw := t.running()
 	if sw == nil {
-		return fmt.Errorf("%s is being checked and cannot be paused yet", t.info.Name())
+		return fmt.Errorf("%s is being checked and cannot be paused yet", t.title())
 	}
 	t.paused.Store(true)
 	if err := sw.Pause(ctx); err != nil {
@@ -174,7 +194,8 @@ func (s *Session) Resume(ctx context.Context, id metainfo.ID) error {
 	if err != nil {
 		return err
 	}
-	return s.resume(ctx, t)
+	t.paused.Store(false)
+	return s.goOn(ctx, t)
 }
 
 // filesChanged reports whether a torrent failed because somebody else was at
@@ -214,8 +235,10 @@ func (t *torrent) forget() {
 	if !t.remembers() || !t.removed.Load() {
 		return
 	}
-	if err := state.Remove(t.s.cfg.State, t.name+recordSuffix); err != nil {
-		t.s.log.Warn("resume record not removed", "torrent", t.id, "err", err)
+	for _, suffix := range []string{recordSuffix, torrentSuffix} {
+		if err := state.Remove(t.s.cfg.State, t.name+suffix); err != nil {
+			t.s.log.Warn("resume record not removed", "torrent", t.id, "err", err)
+		}
 	}
 }
 

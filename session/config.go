@@ -53,4 +53,6 @@ type Config struct {
 	// NoTrackers switches announces to trackers off, NoLSD the search in the local network (BEP 14), NoPortMap
 	// asking the router to let connections through (also off when Listen names a host).
 	NoTrackers, NoLSD, NoPortMap bool
+	// NoPex switches the exchange of addresses with peers (BEP 11) off.
+	NoPex bool
 }

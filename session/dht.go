@@ -80,6 +80,9 @@ type member struct {
 
 // join makes a node for each UDP socket.
 func (o *overlay) join() error {
+	if len(o.sockets) == 0 {
+		return nil
+	}
 	o.wake = make(chan struct{}, 1)
 	o.under, o.trusted = make(map[budget.Key]context.CancelFunc), make(map[netip.AddrPort]struct{})
 	o.sched.rnd = o.s.reg.random()
@@ -126,7 +129,14 @@ func (o *overlay) rejoin(now time.Time) {
 	o.mu.Lock()
 	o.sched.all(now, comeback)
 	o.mu.Unlock()
-	poke(o.wake)
+	o.poke()
+}
+
+// poke wakes look, if it runs.
+func (o *overlay) poke() {
+	if len(o.members) > 0 {
+		poke(o.wake)
+	}
 }
 
 // port is the one that peers are told of our DHT nodes (BEP 5); 0 when nobody may ask them.

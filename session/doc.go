@@ -8,7 +8,8 @@
 // two goroutines a connection and one a handshake or announce under way there is a fixed
 // set: one accept loop a listener, the disk workers, the announcer, the dealer,
 // the record keeper, the inspector, which also deals slots and connections and
-// looks for space on full disks, and the watcher for sleep and new addresses. Shared state lies in
+// looks for space on full disks, the watcher for sleep and new addresses, local discovery and the
+// port mapper. Shared state lies in
 // small structs with a mutex each, which is never held across a wait:
 //
 //	registry   which torrents there are
@@ -17,6 +18,7 @@
 //	announcer  the schedules of all trackers (package tracker decides), and what scrapes told
 //	keeper     which resume records are out of date (package state knows how to save)
 //	live       which connections are served, and from which of our addresses
+//	nearby     the local network and its router (packages lsd and portmap)
 //	reach      whether others can connect to us, as far as that is known
 //	door       one listener, which is opened again when it dies
 package session

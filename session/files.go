@@ -7,6 +7,7 @@ import (
 	"shoal/metainfo"
 	"shoal/piece"
 	"shoal/status"
+	"shoal/swarm"
 )
 
 // Priorities of files, for Add.Priorities and SetPriorities.
@@ -65,11 +66,14 @@ func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uin
 	if err != nil {
 		return err
 	}
+	if !t.known.Load() {
+		return fmt.Errorf("%s: %w", t.title(), swarm.ErrNoMetadata)
+	}
 	if err := checkPriorities(t.info, files); err != nil {
 		return err
 	}
 	sw := t.running()
-	if sw == nil {
+	if !t.begun.Load() {
 		return fmt.Errorf("%s is being checked; its files can be chosen after that", t.info.Name())
 	}
 	if !t.add.Seed {
@@ -102,8 +106,8 @@ func (s *Session) SetSequential(ctx context.Context, id metainfo.ID, on bool) er
 		return err
 	}
 	sw := t.running()
-	if sw == nil {
-		return fmt.Errorf("%s is being checked; try again after that", t.info.Name())
+	if !t.begun.Load() {
+		return fmt.Errorf("%s is being checked, or not known yet; try again after that", t.title())
 	}
 	return sw.SetSequential(ctx, on)
 }

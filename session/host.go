@@ -50,10 +50,15 @@ func (h host) Banned(addr netip.Addr, reason string) {
 	h.t.s.dial.ban(addr)
 }
 
-// ExternalAddr is for DHT and port mapping.
-func (h host) ExternalAddr(netip.Addr) {}
+func (h host) ExternalAddr(addr, by netip.Addr) { h.t.s.seenAs(addr, by, 1) }
 
-func (h host) Metadata(*metainfo.Torrent) {}
+func (h host) Metadata(found *metainfo.Torrent) {
+	h.t.private.Store(found.Info.Private()) // at once: see allows
+	if found.Info.Private() {
+		h.t.s.overlay.leave(h.t)
+	}
+	h.t.met <- found // has room for the one that there is
+}
 
 func (h host) DHTNode(addr netip.AddrPort) { h.t.s.overlay.met(addr) }
 

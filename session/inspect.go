@@ -31,7 +31,7 @@ func (s *Session) inspect(ctx context.Context) {
 
 func (s *Session) look(t *torrent, totals bool) {
 	sw := t.running()
-	if sw == nil {
+	if !t.begun.Load() {
 		return
 	}
 	if t.stopped() != nil {

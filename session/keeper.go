@@ -132,6 +132,9 @@ func (k *keeper) warning(t *torrent, err error) {
 // before the data is durable the record says so; that is no error. final is for
 // the last time: nothing is running, the files are closed, the record is marked clean.
 func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
+	if !t.known.Load() || t.record == nil {
+		return nil
+	}
 	r := t.record
 	if ok, err := r.take(ctx); !ok {
 		return err
@@ -141,7 +144,7 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 		defer close(r.ended)
 	}
 	sw := t.running()
-	if sw == nil {
+	if !t.begun.Load() {
 		return nil // nothing has changed yet
 	}
 	have, snap := sw.Have(), sw.Snapshot()

@@ -23,7 +23,7 @@ func (o *overlay) seek(t *torrent) {
 	o.mu.Lock()
 	o.sched.add(time.Now(), t.key)
 	o.mu.Unlock()
-	poke(o.wake)
+	o.poke()
 	if names := t.nodes(); len(names) > 0 {
 		o.s.wg.Go(func() {
 			for _, m := range o.members {
@@ -47,7 +47,7 @@ func (o *overlay) needPeers(t *torrent) {
 	o.mu.Lock()
 	o.sched.need(t.key)
 	o.mu.Unlock()
-	poke(o.wake)
+	o.poke()
 }
 
 // look makes the look-ups that are due until ctx ends.
@@ -87,7 +87,7 @@ func (o *overlay) round(ctx context.Context, now time.Time) time.Time {
 			delete(o.under, k)
 			o.sched.done(time.Now(), k, r)
 			o.mu.Unlock()
-			poke(o.wake)
+			o.poke()
 		})
 	}
 }
@@ -103,9 +103,19 @@ func (o *overlay) lookUp(ctx context.Context, k budget.Key) result {
 	})
 	o.s.log.Debug("looked up in the DHT", "torrent", t.id, "peers", st.Peers, "asked", st.Asked, "answered", st.Answered,
 		"announced", st.Announced, "took", st.Took, "err", err)
+	o.vote()
 	snap := t.running().Snapshot()
 	seeks := snap.Phase == status.Leeching || snap.Phase == status.Metadata
 	return result{packets: st.Asked + st.Announced, silent: errors.Is(err, dht.ErrNoNodes), hungry: seeks && snap.Peers < fewPeers}
+}
+
+// vote lets our nodes take part in finding out our own addresses: theirs is the word of ten networks and more.
+func (o *overlay) vote() {
+	for _, m := range o.members {
+		if a := m.node.Stats().External; a.IsValid() {
+			o.s.seenAs(a, a, dhtVotes)
+		}
+	}
 }
 
 // announced says which port to announce for a torrent through a node: none when we are read-only, or
@@ -113,7 +123,7 @@ func (o *overlay) lookUp(ctx context.Context, k budget.Key) result {
 func (o *overlay) announced(t *torrent) func(*member) uint16 {
 	return func(m *member) uint16 {
 		switch {
-		case o.s.cfg.DHT.ReadOnly || t.running().Snapshot().Phase == status.Metadata:
+		case o.s.cfg.DHT.ReadOnly || !t.begun.Load():
 			return 0
 		case m.v6: // routers map ports of IPv4
 			return o.s.port()

@@ -13,9 +13,9 @@ import (
 	"shoal/internal/simnet"
 )
 
-// seeds returns how many random seeds a figure is taken with: few, or as many as SHOAL_SEEDS says.
+// seeds returns how many random seeds a figure is taken with: few, or as many as TEST_SEEDS says.
 func seeds(few int) uint64 {
-	if n, err := strconv.Atoi(os.Getenv("SHOAL_SEEDS")); err == nil && n > 0 {
+	if n, err := strconv.Atoi(os.Getenv("TEST_SEEDS")); err == nil && n > 0 {
 		return uint64(n)
 	}
 	return uint64(few)
@@ -82,11 +82,11 @@ func market(t *testing.T, seed uint64, size, pieceLength int, seedUp int64, leav
 
 // TestFigureFreeRiders: peers of three upload classes, a fifth of them give nothing, around one scarce seed; who is
 // complete leaves after 10 s. Nobody starves, and free riders are done later: with 100 peers, which are N swarms with
-// SHOAL_SEEDS=N, at least 1.5 times later on average. Without, it is one swarm of 40 with
+// TEST_SEEDS=N, at least 1.5 times later on average. Without, it is one swarm of 40 with
 // two or three free riders a class, where chance counts for more.
 func TestFigureFreeRiders(t *testing.T) {
 	t.Parallel()
-	large := os.Getenv("SHOAL_SEEDS") != ""
+	large := os.Getenv("TEST_SEEDS") != ""
 	peers, pieces := 40, 64
 	switch {
 	case large:

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,6 +54,7 @@ type Session struct {
 	dial     *dialer
 	deal     *dealer
 	announce *announcer
+	external external
 	keep     *keeper
 	near     nearby
 	overlay  overlay
@@ -144,6 +147,27 @@ func (s *Session) start(enter func() error, f func()) error {
 
 // Addrs returns the addresses that peers can connect to.
 func (s *Session) Addrs() []netip.AddrPort { return append([]netip.AddrPort(nil), s.addrs...) }
+
+// maxReachable bounds what Reachable returns: it goes into links that people copy.
+const maxReachable = 6
+
+// Reachable returns under which addresses others may find us, the ones that reach farthest first: the host that we listen on or,
+// where that is every address of the machine, its own ones beyond itself and its link, at most six.
+func (s *Session) Reachable() (list []netip.AddrPort) {
+	for _, l := range s.addrs {
+		if !l.Addr().IsUnspecified() {
+			list = append(list, l)
+			continue
+		}
+		for _, a := range s.ownAddrs() {
+			if a = a.WithZone(""); a.Is4() == l.Addr().Is4() {
+				list = append(list, netip.AddrPortFrom(a, l.Port()))
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b netip.AddrPort) int { return cmp.Compare(scopeOf(b.Addr()), scopeOf(a.Addr())) })
+	return list[:min(len(list), maxReachable)]
+}
 
 // PeerID returns the id of this run on the wire (BEP 20 form).
 func (s *Session) PeerID() [20]byte { return s.peerID }

@@ -41,9 +41,9 @@ func (d *shares) deal(list []*torrent) {
 		d.list, d.swarms = append(d.list, t), append(d.swarms, sw)
 		interested, want := 0, 0
 		switch snap.Phase {
-		case status.Leeching, status.Partial, status.Seeding:
+		case status.Leeching, status.Partial, status.Seeding, status.Metadata:
 			interested, want = snap.Interested, snap.Peers+snap.Dialing
-			if snap.Phase == status.Leeching {
+			if snap.Phase == status.Leeching || snap.Phase == status.Metadata {
 				want += snap.Candidates
 			}
 		}

@@ -101,7 +101,12 @@ func (n *node) start(a Add) {
 
 func (n *node) try(a Add) error {
 	n.run()
-	a.Torrent, a.Folder = n.w.tor, n.mortal(n.disk)
+	if a.Folder = n.mortal(n.disk); a.MetadataOnly {
+		a.Folder = nil
+	}
+	if a.Magnet == nil {
+		a.Torrent = n.w.tor
+	}
 	_, err := n.s.Add(context.Background(), a)
 	return err
 }

@@ -56,30 +56,33 @@ func (s *Session) lookForSpace(t *torrent) {
 	if w.why == nil || time.Since(w.since) < w.pause || t.paused.Load() {
 		return
 	}
-	snap := t.running().Snapshot()
-	need := min(snap.Wanted-snap.Have+spaceSpare, spaceLeast)
+	have := t.running().Have()
+	need := min(t.store.Needs(&have)+spaceSpare, spaceLeast)
 	if free, err := t.add.Folder.Free(); err == nil && free < need {
 		return
 	}
 	s.log.Info("there is space again", "torrent", t.id)
 	s.wg.Go(func() {
-		if err := s.resume(t.ctx, t); err != nil && t.ctx.Err() == nil {
+		err := s.goOn(t.ctx, t)
+		if err == nil && t.paused.Load() { // by the user, meanwhile
+			err = s.Pause(t.ctx, t.id)
+		}
+		if err != nil && t.ctx.Err() == nil {
 			s.log.Warn("cannot go on", "torrent", t.id, "err", err)
 		}
 	})
 }
 
-// resume lets a torrent go on that was paused, failed or waits for space.
-func (s *Session) resume(ctx context.Context, t *torrent) error {
+// goOn lets a torrent go on that was paused, failed or waits for space.
+func (s *Session) goOn(ctx context.Context, t *torrent) error {
 	sw := t.running()
 	if sw == nil {
-		return fmt.Errorf("%s cannot be resumed, it must be added again", t.info.Name())
+		return fmt.Errorf("%s cannot be resumed, it must be added again", t.title())
 	}
 	_, failure, _ := t.look()
-	if failure != nil {
+	if failure != nil && t.begun.Load() {
 		t.store.Reset() // the files are taken as they are now
 	}
-	t.paused.Store(false)
 	t.set(func() { t.err, t.space.why = nil, nil })
 	if err := sw.Resume(ctx); err != nil {
 		return err

@@ -40,6 +40,49 @@ func TestS01GoesOn(t *testing.T) {
 	})
 }
 
+// TestS07PlaceIsThere: on FAT a file has its place on the disk up to its end as soon as something is written there. A download that
+// was stopped goes on in it, although less is free than is missing.
+func TestS07PlaceIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T, w *sim, seed *node) {
+		n := w.node(quick)
+		n.disk.SetFAT(0)
+		size := int64(len(w.data))
+		n.disk.SetFree(size + 64<<10)
+		a := Add{Peers: []string{seed.addr()}, Down: 200 << 10}
+		n.start(a)
+		time.Sleep(2 * time.Second)
+		missing := size - n.status().Have
+		n.stop()
+		if free, err := n.disk.Free(); err != nil || missing == size || free > missing/2 {
+			t.Fatalf("%d are missing, %d are free: %v", missing, free, err)
+		}
+		n.start(a)
+		n.wait(time.Minute)
+	})
+}
+
+// TestS07GoesOnInItsPlace: a download that waits for space goes on when there is enough for the
+// rest of its file, which is less than what is missing.
+func TestS07GoesOnInItsPlace(t *testing.T) {
+	bubble(t, func(t *testing.T, w *sim, seed *node) {
+		n := w.node(quick)
+		n.disk.SetFAT(0)
+		size := int64(len(w.data))
+		n.start(Add{Peers: []string{seed.addr()}, Down: 400 << 10, WaitForSpace: true})
+		n.disk.SetFree(size - 128<<10)
+		for n.status().Phase != status.Failed {
+			time.Sleep(100 * time.Millisecond)
+		}
+		st, err := n.disk.Lstat("file.bin")
+		rest, missing := size-st.Taken, size-n.status().Have
+		if err != nil || rest+spaceSpare >= missing {
+			t.Fatalf("%d are missing, %d have no place: %v", missing, rest, err)
+		}
+		n.disk.SetFree(rest + spaceSpare)
+		n.wait(5 * time.Minute)
+	})
+}
+
 // TestPausedWhileFull: a torrent that the user paused while it waited for space stays where it is.
 func TestPausedWhileFull(t *testing.T) {
 	bubble(t, func(t *testing.T, w *sim, seed *node) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"shoal/metainfo"
 	"shoal/piece"
@@ -19,29 +20,42 @@ import (
 // torrent is the session's side of one torrent. What is set before it enters
 // the registry never changes; the rest says how it is guarded.
 type torrent struct {
-	s      *Session
-	key    budget.Key
-	seed   uint64
-	id     metainfo.ID
-	info   *metainfo.Info
-	add    Add
-	store  *piece.Store
-	name   string    // of its files in the state folder
-	lock   io.Closer // nil when nothing is remembered
-	opened opening   // what was found when it was added
-	record *recorder
+	s        *Session
+	key      budget.Key
+	seed     uint64
+	id       metainfo.ID
+	add      Add // its Priorities are set with info
+	trackers [][]string
+	added    time.Time
+	name     string    // of its files in the state folder
+	lock     io.Closer // nil when nothing is remembered
+
+	contents
 
 	ctx    context.Context // ends when the torrent is removed or the session ends
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when run has returned
 
-	swarm   atomic.Pointer[swarm.Swarm] // nil until the check is over
+	swarm   atomic.Pointer[swarm.Swarm] // nil until the check is over; of a magnet link there from the first
 	checked atomic.Int64                // pieces looked at so far by check
 	removed atomic.Bool                 // no record is to be left
 	paused  atomic.Bool                 // by the user
 	told    atomic.Bool                 // trackers heard of the completion
 
 	outcome
+}
+
+// contents are what can be known with the info dictionary only, of a magnet link some time after it was added. Others than
+// the torrent's own goroutine may look at them once known says so.
+type contents struct {
+	known, begun atomic.Bool // begun: the swarm has them too
+	private      atomic.Bool // as far as known
+	met          chan *metainfo.Torrent
+	tor          *metainfo.Torrent
+	info         *metainfo.Info
+	store        *piece.Store // nil with Add.MetadataOnly
+	opened       opening      // what was found in the folder
+	record       *recorder
 }
 
 // outcome is what one can wait for: completion or failure.
@@ -82,21 +96,32 @@ func (o *outcome) stopped() error {
 	return o.err
 }
 
-// run works the torrent until its context ends: check what is there, be a swarm,
+// run works the torrent until its context ends: find out what it is, check what is there, be a swarm,
 // save the record, give everything back.
 func (t *torrent) run() {
 	defer close(t.ended)
-	have, err := t.check(t.ctx)
-	if err == nil {
-		err = t.prepare(have)
+	search, err := t.search()
+	var have metainfo.Bitfield
+	if err == nil && !t.add.MetadataOnly {
+		have, err = t.check(t.ctx)
+		if err == nil {
+			err = t.prepare(have)
+		}
 	}
-	if err == nil {
-		t.work(have)
-	} else if t.ctx.Err() == nil {
+	switch {
+	case err == nil && t.add.MetadataOnly:
+		t.set(func() { t.complete = true })
+		<-t.ctx.Done()
+	case err == nil:
+		t.work(have, search)
+	case t.ctx.Err() == nil:
 		t.s.log.Error("torrent cannot start", "torrent", t.id, "err", err)
 		t.set(func() { t.err = err })
+		search.stop()
+		t.s.announce.goodbyes(t.s.announce.remove(t))
 		<-t.ctx.Done()
 	}
+	search.stop()
 	t.s.dial.drop(t.key)
 	t.s.deal.drop(t.key)
 	if t.last(err == nil) {
@@ -116,6 +141,10 @@ func (t *torrent) run() {
 func (t *torrent) last(worked bool) (quiet bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopSync)
 	defer cancel()
+	if t.record == nil {
+		t.forget()
+		return true
+	}
 	var err error
 	if worked && !t.removed.Load() {
 		err = t.s.keep.save(ctx, t, true)
@@ -136,6 +165,9 @@ func (t *torrent) last(worked bool) (quiet bool) {
 func (t *torrent) release() {
 	if t.lock != nil {
 		_ = t.lock.Close() // the process's end would do the same
+	}
+	if t.add.Folder == nil {
+		return
 	}
 	if err := t.add.Folder.Close(); err != nil {
 		t.s.log.Debug("closing the folder", "torrent", t.id, "err", err)
@@ -187,31 +219,60 @@ func (t *torrent) cutLong() error {
 	return nil
 }
 
-// work is the torrent's life as a swarm.
-func (t *torrent) work(have metainfo.Bitfield) {
+// config is what a swarm of this torrent needs, as far as it is known.
+func (t *torrent) config() swarm.Config {
 	s := t.s
-	rec := t.record.get()
 	up, down := s.deal.limit(t.key, t.add.Up, t.add.Down)
 	first := firstShare(s, t)
-	sw := swarm.New(swarm.Config{
-		Info: t.info, ID: t.id, PeerID: s.peerID, Have: have, Store: t.store, Disk: s.disk, Host: host{t},
+	return swarm.Config{
+		ID: t.id, PeerID: s.peerID, Name: t.title(), Disk: s.disk, Host: host{t},
 		Seed: t.seed, MaxPeers: first.conns, UploadSlots: max(first.slots, 0), Port: s.port(), DHTPort: s.overlay.port(), Client: s.cfg.Client,
-		Priorities: t.add.Priorities, Sequential: t.add.Sequential, SuperSeed: superSeed(t.add.NoSuperSeed),
-		LimitedUp: up, LimitedDown: down, Scope: t.mayUse,
-		DownTotal: rec.DownTotal, UpTotal: rec.UpTotal,
-	})
+		Sequential: t.add.Sequential, SuperSeed: superSeed(t.add.NoSuperSeed),
+		LimitedUp: up, LimitedDown: down, Scope: t.mayUse, NoPex: s.cfg.NoPex,
+	}
+}
+
+// work is the torrent's life as a swarm: that of the search, or one of its own.
+func (t *torrent) work(have metainfo.Bitfield, search *search) {
+	s := t.s
+	rec := t.record.get()
+	cfg := t.config()
+	cfg.Info, cfg.Metadata, cfg.Have, cfg.Store, cfg.Priorities = t.info, t.tor.InfoBytes, have, t.store, t.add.Priorities
+	cfg.DownTotal, cfg.UpTotal = rec.DownTotal, rec.UpTotal
 	s.keep.begin(t, have)
+	t.haveComplete(have)
+	if search != nil {
+		search.sw.Begin(cfg)
+		t.begun.Store(true)
+		s.overlay.seek(t) // now it may be announced
+		<-search.ended
+		return
+	}
+	sw := swarm.New(cfg)
 	t.swarm.Store(sw)
+	t.begun.Store(true)
+	t.goOnline()
+	_ = sw.Run(t.ctx) // ends with its context only
+}
+
+// haveComplete notes a download that was complete when it was found.
+func (t *torrent) haveComplete(have metainfo.Bitfield) {
 	want := wanted(t.info, t.add.Priorities)
 	if missing := without(&want, &have); missing.Count() == 0 {
-		t.record.finished(s.cfg.Wall())
+		t.record.finished(t.s.cfg.Wall())
 		t.set(func() { t.complete = true })
 	}
-	s.announce.add(t)
-	if len(t.add.Peers) > 0 {
-		s.wg.Go(func() { t.addTyped(t.ctx, t.add.Peers) })
+}
+
+// goOnline begins to look for peers.
+func (t *torrent) goOnline() {
+	for _, a := range t.s.external.known() {
+		t.running().SetExternal(a)
 	}
-	_ = sw.Run(t.ctx) // ends with its context only
+	t.s.announce.add(t)
+	if len(t.add.Peers) > 0 {
+		t.s.wg.Go(func() { t.addTyped(t.ctx, t.add.Peers) })
+	}
 }
 
 func superSeed(off bool) swarm.SuperSeed {
@@ -227,10 +288,9 @@ func (t *torrent) mayUse(a netip.AddrPort, from swarm.Source) bool {
 	return t.allows(from.Kind) && mayUse(a, from)
 }
 
-// allows reports whether a torrent may be looked for, and its peers taken, in this way.
-func (t *torrent) allows(kind swarm.SourceKind) bool {
-	return !t.info.Private() || kind == swarm.FromUser || kind == swarm.FromTracker
-}
+// allows reports whether a torrent may be looked for, and its peers taken, in this way. It may be asked at any time and by anybody: the
+// answer for a magnet link changes with its info dictionary.
+func (t *torrent) allows(kind swarm.SourceKind) bool { return !t.private.Load() || kind.Trusted() }
 
 // addTyped resolves what the user typed and hands it to the swarm.
 func (t *torrent) addTyped(ctx context.Context, peers []string) {

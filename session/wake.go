@@ -88,6 +88,9 @@ func (s *Session) watch(ctx context.Context) {
 		moved := !slices.Equal(own, addrs) && len(addrs) > 0
 		if gap > sleepGap || moved {
 			s.log.Info("back after a sleep or with other addresses", "gap", gap.Round(time.Second), "addresses", addrs)
+			if moved {
+				s.external.forget()
+			}
 			s.comeBack(now, func(local netip.Addr) bool {
 				gone := moved && slices.Contains(own, local) && !slices.Contains(addrs, local)
 				return gone || gap > goneAfter
@@ -129,7 +132,7 @@ func (s *Session) comeBack(now time.Time, dead func(local netip.Addr) bool) {
 func (t *torrent) stir(ctx context.Context) {
 	sw := t.running()
 	switch sw.Snapshot().Phase {
-	case status.Leeching, status.Partial, status.Seeding:
+	case status.Leeching, status.Partial, status.Seeding, status.Metadata:
 	default:
 		return
 	}

@@ -112,7 +112,8 @@ type Stats struct {
 	DownTotal, UpTotal int64
 	Torrents, Peers    int
 	Listen             []netip.AddrPort
-	PieceMemory        int64 // bytes of open pieces
+	External           netip.Addr // ours as trackers and peers see it, IPv4 where both are known; zero when it is not
+	PieceMemory        int64      // bytes of open pieces
 	Reach              Reach
 	DHT                []DHT // our nodes, one for each family; none when the DHT is off
 }

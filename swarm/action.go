@@ -24,7 +24,7 @@ const (
 	acCompleted // everything wanted is there
 	acFailed    // err: the torrent has stopped
 	acBanned    // addr, err
-	acExternal  // addr: ours, as a peer sees it
+	acExternal  // addr: ours, as the peer at by sees it
 	acPublish   // the snapshot has changed
 	acCheckInfo // parts: hash and parse what may be the info dictionary; evInfo follows
 	acMetadata  // torrent: what was looked for
@@ -40,6 +40,7 @@ type action struct {
 	block    metainfo.Block
 	job      *piece.Job
 	addr     netip.AddrPort
+	by       netip.Addr
 	err      error
 	parts    [][]byte
 	torrent  *metainfo.Torrent

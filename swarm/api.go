@@ -106,6 +106,12 @@ func (s *Swarm) SetMaxPeers(n int) { s.inbox.post(event{kind: evMaxPeers, n: n})
 // all dialling.
 func (s *Swarm) SetMaxDials(n int) { s.inbox.post(event{kind: evMaxDials, n: n}) }
 
+// SetExternal says which address of ours others see, as far as the whole session knows; it goes before
+// what the peers of this torrent say.
+func (s *Swarm) SetExternal(addr netip.Addr) {
+	s.inbox.post(event{kind: evExternal, more: &eventMore{addr: netip.AddrPortFrom(addr.Unmap(), 0)}})
+}
+
 // Files returns one entry a file in torrent order, padding left out; none before they are known. It waits for the loop.
 func (s *Swarm) Files(ctx context.Context) ([]status.File, error) {
 	var out []status.File

@@ -21,6 +21,10 @@ const (
 	turnTime  = 30 * time.Second
 	turnBytes = 8 << 20
 	longTurn  = 60 * time.Second
+	// wasteSlack and leastWaste are what may be sent to a peer beyond the pieces that it says it got: those that it
+	// has begun.
+	wasteSlack = 2 // pieces
+	leastWaste = 128 << 10
 	// siteShare is the part of a seed's slots that goes to one site while others wait.
 	siteShare = 4
 )
@@ -102,7 +106,7 @@ func (c *core) chancy() bool {
 func (c *core) claimants() []*peer {
 	list := c.sorted[:0]
 	for _, p := range c.peers {
-		if p.up.interested {
+		if c.wishes(p) {
 			list = append(list, p)
 		}
 	}
@@ -113,14 +117,26 @@ func (c *core) claimants() []*peer {
 	return list
 }
 
+// wishes reports whether p wants something that we have. Whoever only says so gets no slot: it would keep it from
+// those that come later with a reason.
+func (c *core) wishes(p *peer) bool { return p.up.interested && c.have().AnyBeyond(&p.has) }
+
+// wastes reports whether most of what we sent to p has not become a piece of which it told: it throws it away, or says
+// less than it has.
+func (c *core) wastes(p *peer) bool {
+	l := c.info.PieceLength()
+	return p.up.total > max(wasteSlack*l, leastWaste)+2*int64(p.up.got)*l
+}
+
 // byMerit orders peers, the most deserving first: while we download those that give most, then those that ever gave;
 // as a seed those that pass on what they get, then those that have not had their turn.
 func (c *core) byMerit(a, b *peer) int {
 	if c.phase == status.Leeching {
-		return cmp.Or(cmp.Compare(b.gift(), a.gift()), before(a.down.total > 0, b.down.total > 0))
+		return cmp.Or(cmp.Compare(b.gift(), a.gift()), before(a.down.total > 0, b.down.total > 0), before(!c.wastes(a), !c.wastes(b)))
 	}
 	turn := a.turn(c.now)
-	if d := cmp.Or(before(!a.hoards(), !b.hoards()), cmp.Compare(turn, b.turn(c.now))); d != 0 || turn < hadShare {
+	keeps := func(p *peer) bool { return p.hoards() || c.wastes(p) }
+	if d := cmp.Or(before(!keeps(a), !keeps(b)), cmp.Compare(turn, b.turn(c.now))); d != 0 || turn < hadShare {
 		return cmp.Or(d, byWaiting(a, b))
 	}
 	return cmp.Compare(b.up.since, a.up.since) // who has the slot longest loses it first
@@ -157,6 +173,11 @@ func (c *core) siteFull(p *peer, slots int) bool {
 		}
 	}
 	return n >= max(1, slots/siteShare)
+}
+
+// byLuck orders peers for the slot that goes to chance, which is whoever has waited longest.
+func (c *core) byLuck(a, b *peer) int {
+	return cmp.Or(before(!c.wastes(a), !c.wastes(b)), byWaiting(a, b))
 }
 
 // byWaiting orders peers that are choked by how long they are, the longest first, and before all others.
@@ -205,7 +226,7 @@ func (p *peer) turn(now time.Duration) int {
 }
 
 // fillSlots gives free slots at once, by merit and among equals to whoever has waited longest; the last one goes to
-// chance, which is whoever has waited longest.
+// chance.
 func (c *core) fillSlots() {
 	k := &c.choke
 	k.dirty = false
@@ -221,13 +242,13 @@ func (c *core) fillSlots() {
 		var best *peer
 		bestFull := false
 		for _, p := range c.peers {
-			if !p.up.interested || p.up.unchoked {
+			if p.up.unchoked || !c.wishes(p) {
 				continue
 			}
 			full := c.siteFull(p, slots)
 			switch {
 			case best == nil, full != bestFull && !full,
-				full == bestFull && lucky && byWaiting(p, best) < 0,
+				full == bestFull && lucky && c.byLuck(p, best) < 0,
 				full == bestFull && !lucky && cmp.Or(c.byMerit(p, best), byWaiting(p, best)) < 0:
 				best, bestFull = p, full
 			}

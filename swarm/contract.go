@@ -59,8 +59,8 @@ type Host interface {
 	Failed(err error)
 	// Banned says that this address was proven to have lied.
 	Banned(addr netip.Addr, reason string)
-	// ExternalAddr reports our own address as a remote sees it (BEP 10 yourip).
-	ExternalAddr(addr netip.Addr)
+	// ExternalAddr reports our own address as the remote at by sees it (BEP 10 yourip).
+	ExternalAddr(addr, by netip.Addr)
 	// Metadata is called once, when the info dictionary of a swarm was found that began without: ID, Info and InfoBytes of t
 	// are set. The swarm keeps its connections and waits for Begin.
 	Metadata(t *metainfo.Torrent)

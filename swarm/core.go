@@ -41,6 +41,8 @@ type turn struct {
 	opens  []piece.OpenPiece
 	idle   []idlePiece
 	open   func(int64) bool
+	later  func(piece.PeerID, metainfo.Block) bool
+	asking *peer // for later
 	// reserved is the piece memory that Host granted and that was not given back.
 	reserved int64
 	told     bool // Completed was reported
@@ -72,7 +74,7 @@ func newCore(cfg *Config) *core {
 	if cfg.LimitedUp {
 		c.super.load = 1 // until it was measured
 	}
-	c.open = c.reserve
+	c.open, c.later = c.reserve, c.isLater
 	c.told = c.m.Complete() // it was so before this run
 	return c
 }
@@ -140,6 +142,8 @@ func (c *core) step(now time.Time, e *event) {
 		}
 	case evMaxDials:
 		c.cands.maxDials, c.cands.dirty = max(e.n, 0), true
+	case evExternal:
+		c.setExternal(e.more.addr.Addr())
 	case evAsk:
 		e.more.ask(c)
 	}

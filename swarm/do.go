@@ -44,7 +44,7 @@ func (s *Swarm) do() {
 		case acBanned:
 			s.cfg.Host.Banned(a.addr.Addr(), a.err.Error())
 		case acExternal:
-			s.cfg.Host.ExternalAddr(a.addr.Addr())
+			s.cfg.Host.ExternalAddr(a.addr.Addr(), a.by)
 		case acPublish:
 			s.publish()
 		case acCheckInfo:

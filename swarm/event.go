@@ -32,8 +32,9 @@ const (
 	evSlots      // n: what the session deals; the same for the next two
 	evMaxPeers
 	evMaxDials
-	evAsk   // ask: a question answered on the loop, for Peers and Have
-	evBegin // config: the info dictionary is known, and what is needed with it
+	evExternal // addr: ours, as others see it
+	evAsk      // ask: a question answered on the loop, for Peers and Have
+	evBegin    // config: the info dictionary is known, and what is needed with it
 )
 
 // event is the closed sum of all that can happen to a swarm.

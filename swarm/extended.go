@@ -96,7 +96,7 @@ func (c *common) heardExt(p *peer, data []byte) error {
 	p.ext.Update(&h)
 	if h.YourIP.IsValid() && p.extSeen == 1 {
 		c.seenAs(h.YourIP.Unmap(), p)
-		c.act(action{kind: acExternal, addr: netip.AddrPortFrom(h.YourIP.Unmap(), 0)})
+		c.act(action{kind: acExternal, addr: netip.AddrPortFrom(h.YourIP.Unmap(), 0), by: p.hello.Addr.Addr()})
 	}
 	if p.hello.Incoming && h.P != 0 && !p.listen.IsValid() {
 		p.listen = netip.AddrPortFrom(p.hello.Addr.Addr(), h.P)

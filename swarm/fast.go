@@ -84,3 +84,8 @@ func (u *upload) spend(i int) bool {
 	}
 	return false
 }
+
+// offered reports whether the peer was told that it may ask for piece i while choked.
+func (u *upload) offered(i int) bool {
+	return slices.ContainsFunc(u.fast, func(f fastPiece) bool { return f.piece == i })
+}

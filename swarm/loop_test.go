@@ -143,7 +143,7 @@ func (h *fakeHost) NeedPeers()                    {}
 func (h *fakeHost) Completed()                    { close(h.done) }
 func (h *fakeHost) Failed(err error)              { h.note("failed %v", err) }
 func (h *fakeHost) Banned(a netip.Addr, r string) { h.note("banned %v", a) }
-func (h *fakeHost) ExternalAddr(netip.Addr)       {}
+func (h *fakeHost) ExternalAddr(_, _ netip.Addr)  {}
 func (h *fakeHost) Verified(int)                  {}
 func (h *fakeHost) Metadata(*metainfo.Torrent)    {}
 func (h *fakeHost) DHTNode(netip.AddrPort)        {}

@@ -80,6 +80,16 @@ func (q *askQueue) take(b metainfo.Block) (at time.Duration, ok bool) {
 	return 0, false
 }
 
+// when returns the moment at which b was asked for, 0 if it is not out.
+func (q *askQueue) when(b metainfo.Block) time.Duration {
+	for _, a := range q.all() {
+		if a.block == b {
+			return a.at
+		}
+	}
+	return 0
+}
+
 // all returns the requests that are out; the slice lives until the next change.
 func (q *askQueue) all() []ask { return q.list[q.head:] }
 

@@ -24,6 +24,7 @@ func (c *core) onHave(p *peer, index uint32) error {
 		return nil
 	}
 	c.m.PeerHas(i)
+	p.up.got++
 	c.repay(p, i)
 	c.superHave(p, i)
 	if c.lacks(i) {

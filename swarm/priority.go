@@ -13,6 +13,8 @@ import (
 const (
 	// proveTime is how long a new connection has to become useful before a better one may take its place.
 	proveTime = 30 * time.Second
+	// silentTime is how long it may take to say its first word.
+	silentTime = 10 * time.Second
 	// busyRate in bytes a second keeps a connection from being replaced.
 	busyRate = 1000
 	// maxVotes bounds the list of addresses under which peers say they see us.
@@ -69,6 +71,7 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 // selfAddr is our own address as peers see it, one of each family.
 type selfAddr struct {
 	v4, v6 netip.Addr
+	sure   [2]bool // v4, v6 are from the session
 	votes  []vote
 	voters []netip.Addr // the last ones; who is among them has no second vote
 	next   int
@@ -112,9 +115,12 @@ func (s *selfAddr) add(a, by netip.Addr) bool {
 }
 
 func (s *selfAddr) elect(v vote) bool {
-	now := &s.v6
+	now, sure := &s.v6, s.sure[1]
 	if v.addr.Is4() {
-		now = &s.v4
+		now, sure = &s.v4, s.sure[0]
+	}
+	if sure {
+		return false
 	}
 	for _, o := range s.votes {
 		if o.addr == *now && o.n >= v.n {
@@ -140,11 +146,28 @@ func (c *common) seenAs(a netip.Addr, p *peer) {
 	if p.site.IsValid() {
 		by = p.site
 	}
-	if s := &c.cands; s.self.add(a, by) {
-		for i := range s.list {
-			s.list[i].rank = c.rank(s.list[i].addr)
-		}
+	if c.cands.self.add(a, by) {
+		c.rankAgain()
 	}
+}
+
+// rankAgain follows a change of our own address.
+func (c *common) rankAgain() {
+	s := &c.cands
+	for i := range s.list {
+		s.list[i].rank = c.rank(s.list[i].addr)
+	}
+}
+
+// setExternal takes our address from the session.
+func (c *common) setExternal(a netip.Addr) {
+	s := &c.cands.self
+	if a.Is4() {
+		s.v4, s.sure[0] = a, true
+	} else {
+		s.v6, s.sure[1] = a, true
+	}
+	c.rankAgain()
 }
 
 // complete reports whether p has everything.
@@ -159,11 +182,14 @@ func (p *peer) address() netip.AddrPort {
 }
 
 // useless reports whether neither side wants anything of the other, and has not for a while. Who says that it does, and
-// asks for nothing when it may, wants nothing.
+// asks for nothing when it may, wants nothing; who has not said a word since its handshake has less time to show it.
 func (c *common) useless(p *peer) bool {
 	u := &p.up
 	if p.early != nil && p.early.useful() {
 		return false
+	}
+	if p.told == toldNothing && p.extSeen == 0 && !u.interested && c.now-p.since > silentTime {
+		return true
 	}
 	wants := u.interested && !u.shirked && !(p.idle(c.now) && c.now-max(u.busy, u.since) > time.Minute)
 	return !p.down.interested && !wants && c.now-p.since > time.Minute

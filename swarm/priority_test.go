@@ -54,6 +54,25 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
+// TestExternalFromSession: what the session knows of our address goes before what peers say, and candidates are ranked by it.
+func TestExternalFromSession(t *testing.T) {
+	s := newScript(t, "pieces=9", "blocks=1")
+	a := netip.MustParseAddr("9.9.9.1")
+	s.step(event{kind: evAddresses, more: &eventMore{addrs: []netip.AddrPort{netip.MustParseAddrPort("1.2.3.4:5000")}, from: Source{Kind: FromUser}}})
+	s.step(event{kind: evExternal, more: &eventMore{addr: netip.AddrPortFrom(a, 0)}})
+	for _, k := range s.c.cands.list {
+		if want := canonical(netip.AddrPortFrom(a, s.c.cfg.Port), k.addr); k.rank != want || want == 0 {
+			t.Errorf("%v has rank %d, want %d", k.addr, k.rank, want)
+		}
+	}
+	for i := range 50 {
+		s.c.cands.self.add(netip.MustParseAddr("9.9.9.2"), netip.AddrFrom4([4]byte{8, 8, 8, byte(i)}))
+	}
+	if s.c.cands.self.v4 != a || len(s.c.cands.list) == 0 {
+		t.Errorf("peers talked us into %v", s.c.cands.self.v4)
+	}
+}
+
 // TestSelfAddress: our address is the one that most peers name, and a list of lies is bounded.
 func TestSelfAddress(t *testing.T) {
 	var s selfAddr
@@ -223,6 +242,9 @@ func TestW15AllowedFast(t *testing.T) {
 	uploads := map[metainfo.Block]int{}
 	for range 1000 {
 		for i := range uint32(200) {
+			if i > 0 && !p.up.offered(int(i)) { // of the others one is enough
+				continue
+			}
 			s.step(event{kind: evMessages, peer: 2, batch: []wire.Message{{Kind: wire.Request, Index: i, Length: metainfo.BlockSize}}})
 			s.c.settle(s.now)
 			for _, a := range s.c.acts {

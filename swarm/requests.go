@@ -30,7 +30,9 @@ const (
 
 	maxStrikes     = 100 // blocks that nobody asked for
 	maxRejects     = 4   // in a row, before a peer is left alone until the next tick
-	maxAllowedFast = 32  // BEP 6 proposes 10
+	maxRefusals    = 12  // after it has unchoked us, before it counts as snubbing us
+	firstRest      = 10 * time.Second
+	maxAllowedFast = 32 // BEP 6 proposes 10
 )
 
 // download is what concerns the blocks that we get of a peer.
@@ -43,6 +45,8 @@ type download struct {
 	asked      askQueue
 	forgiven   int           // blocks that we gave up and that may come all the same
 	rejects    int           // in a row
+	refusals   int           // rejects while it did not choke us, since the last block
+	rest       time.Duration // until when it is asked for nothing; see refused
 	last       time.Duration // the last block, or when asked was last filled from empty
 	rtt        time.Duration // least time from request to block; 0 unknown
 	gap, dev   float64       // mean time between arrivals and its mean deviation, in seconds; gap 0 unknown
@@ -57,6 +61,21 @@ func (d *download) init(now time.Duration) {
 	d.choked, d.ramping, d.depth = true, true, firstDepth
 	d.meter.at = now
 	d.only = d.isFast // made once, so that asking allocates nothing
+}
+
+// lead is how long a peer has to answer, and how much later it must be due, before somebody else is asked too; strangers, of
+// whose rate nothing is known, are asked after strangerLead.
+const (
+	lead         = 2 * time.Second
+	strangerLead = 10 * time.Second
+)
+
+// takes returns how long d needs by its rate for what it is asked for and more blocks; false when its rate is not known.
+func (d *download) takes(more int) (time.Duration, bool) {
+	if d.meter.quick < 1 {
+		return 0, false
+	}
+	return time.Duration(float64((d.asked.len()+more)*metainfo.BlockSize) / d.meter.quick * float64(time.Second)), true
 }
 
 func (d *download) isFast(i int) bool { return slices.Contains(d.fast, i) }
@@ -138,7 +157,7 @@ func (c *core) onBlock(p *peer, m *wire.Message) error {
 func (c *core) timed(p *peer, delay time.Duration) {
 	d := &p.down
 	d.fresh++
-	d.rejects = 0
+	d.rejects, d.refusals = 0, 0
 	if d.rtt == 0 || delay < d.rtt {
 		d.rtt = max(delay, time.Microsecond)
 	}
@@ -248,8 +267,9 @@ func (c *core) onReject(p *peer, m *wire.Message) error {
 		}
 		return nil
 	}
-	c.m.Cancelled(p.id, b)
+	c.m.Rejected(p.id, b)
 	c.refund(1)
+	c.refused(p)
 	if d.rejects++; d.choked { // it will not serve this piece before it unchokes us
 		d.fast = slices.DeleteFunc(d.fast, func(i int) bool { return i == b.Piece })
 	}
@@ -258,10 +278,32 @@ func (c *core) onReject(p *peer, m *wire.Message) error {
 	return nil
 }
 
+// refused counts what a peer rejects though it has unchoked us. One that does nothing else counts as snubbing us and is left alone,
+// each time for longer.
+func (c *core) refused(p *peer) {
+	d := &p.down
+	if d.choked {
+		return
+	}
+	if d.refusals++; d.refusals%maxRefusals > 0 {
+		return
+	}
+	d.rest = c.now + firstRest<<min(d.refusals/maxRefusals-1, 5)
+	c.snub(p)
+}
+
+// snub notes that p does not deliver.
+func (c *core) snub(p *peer) {
+	if d := &p.down; !d.snubbed {
+		d.snubbed, d.ramping = true, false
+		c.choke.dirty = true
+	}
+}
+
 // refill asks p for as much as is missing in its queue. It is called once a turn.
 func (c *core) refill(p *peer) {
 	d := &p.down
-	if c.phase != status.Leeching || p.wants == 0 || d.rejects >= maxRejects || d.choked && len(d.fast) == 0 {
+	if c.phase != status.Leeching || p.wants == 0 || d.rejects >= maxRejects || c.now < d.rest || d.choked && len(d.fast) == 0 {
 		return
 	}
 	want := d.target(p.ext.Reqq)
@@ -275,11 +317,15 @@ func (c *core) refill(p *peer) {
 	if room < 1 {
 		return
 	}
-	q := piece.Query{Peer: p.id, Has: &p.has, N: room, Slow: d.snubbed, Open: c.open}
+	c.asking = p
+	q := piece.Query{Peer: p.id, Has: &p.has, N: room, Slow: d.snubbed, Open: c.open, Later: c.later}
 	if d.choked {
 		q.Only = d.only
 	}
 	c.blocks = c.m.Pick(c.blocks[:0], q)
+	for _, r := range c.m.Revoked() {
+		c.unask(r.Peer, r.Block)
+	}
 	if d.asked.len() == 0 {
 		d.last = c.now
 	}
@@ -297,6 +343,27 @@ func (c *core) refund(n int) {
 	}
 }
 
+// isLater reports whether a block is due from the peer with this id so much later than from the one that is being asked
+// that it is worth asking twice: the second copy is taken from somebody else's share.
+func (c *core) isLater(id piece.PeerID, b metainfo.Block) bool {
+	q := c.byID[id]
+	if q == nil {
+		return true
+	}
+	waited := c.now - q.down.asked.when(b)
+	ours, known := c.asking.down.takes(1)
+	theirs, shown := q.down.takes(0)
+	switch {
+	case q.down.snubbed:
+		return true
+	case !known:
+		return waited > strangerLead
+	case !shown:
+		return waited > lead+ours
+	}
+	return waited > lead && theirs > 2*ours+lead
+}
+
 // watch is the tick of one peer's download: rate, end of ramping, snubbing.
 func (c *core) watch(p *peer) {
 	d := &p.down
@@ -310,10 +377,7 @@ func (c *core) watch(p *peer) {
 	if d.asked.len() == 0 || waited < d.patience() {
 		return
 	}
-	if !d.snubbed {
-		d.snubbed, d.ramping = true, false
-		c.choke.dirty = true
-	}
+	c.snub(p)
 	// Without anybody else to ask, asking again is in vain: the blocks may still come.
 	if waited >= maxPatience || c.othersDeliver(p) {
 		c.giveUp(p, true)

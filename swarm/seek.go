@@ -109,6 +109,8 @@ func (s *seeker) step(now time.Time, e *event) {
 		}
 	case evMaxDials:
 		s.cands.maxDials, s.cands.dirty = max(e.n, 0), true
+	case evExternal:
+		s.setExternal(e.more.addr.Addr())
 	case evAsk:
 		e.more.ask(s)
 	}

@@ -15,8 +15,11 @@ const (
 	// maxChurn is how many queue entries a second are looked at for the cancels of one peer, half a millisecond's
 	// work. Further ones are not heeded: the block is sent, as if the cancel had come too late.
 	maxChurn = 200_000
-	// maxRefused requests in a row that could not be served end a connection.
+	// maxRefused requests in a row that could not be served end a connection, and maxRude of a peer that must know for
+	// chokeDelay that it may not ask: each would cost us an answer of the same size.
 	maxRefused = 2000
+	maxRude    = 64
+	chokeDelay = 10 * time.Second
 
 	// What may lie with a link's writer: half a second of the peer's rate, within bounds. The
 	// least keeps a fast link busy, the most bounds what is read and sent after a choke.
@@ -31,11 +34,13 @@ type upload struct {
 	shirked    bool // it lost a slot because it asked for nothing, and has not asked since
 	queue      serveQueue
 	refused    int           // in a row
+	rude       int           // requests while it must know that it is choked
 	since      time.Duration // when it was unchoked or choked last
 	busy       time.Duration // when it asked or was served last
 	sent       int64         // payload since then
 	meter      meter
 	total      int64
+	got        int         // pieces that it told us of since it came, beside those that it came with
 	churn      int         // queue entries looked at for cancels since the last tick
 	fast       []fastPiece // what it may have while choked
 	// given counts the pieces that only we could give it, spread those of them that others have got since.
@@ -64,6 +69,11 @@ func (c *core) onRequest(p *peer, m *wire.Message) error {
 		// After a choke some requests are under way still; a flood of them is no mistake any more.
 		if u.refused++; u.refused > maxRefused {
 			return protocolError("more than %d requests that cannot be served", maxRefused)
+		}
+		if !u.unchoked && !u.offered(b.Piece) && (u.sent == 0 && u.total == 0 || c.now-u.since > chokeDelay) {
+			if u.rude++; u.rude > maxRude {
+				return protocolError("more than %d requests while choked", maxRude)
+			}
 		}
 		c.reject(p, b)
 		return nil

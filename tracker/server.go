@@ -54,7 +54,7 @@ func NewServer(interval time.Duration) *Server {
 	return &Server{interval: interval, torrents: make(map[metainfo.Hash]*crowd)}
 }
 
-// ServeHTTP answers one announce (BEP 3, 7, 23).
+// ServeHTTP answers one announce (BEP 3, 7, 23, 24).
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain")
 	hash, m, err := readAnnounce(r)
@@ -170,8 +170,9 @@ func (t *crowd) reply(m member, want int, interval time.Duration) []byte {
 			v6 = binary.BigEndian.AppendUint16(append(v6, ip.AsSlice()...), p.addr.Port())
 		}
 	}
-	b := fmt.Appendf(nil, "d8:completei%de10:incompletei%de8:intervali%de12:min intervali%de5:peers%d:",
-		seeds, len(t.peers)-seeds, interval/time.Second, min(interval, serverMinimum)/time.Second, len(v4))
+	own := m.addr.Addr().AsSlice() // BEP 24
+	b := fmt.Appendf(nil, "d8:completei%de11:external ip%d:%s10:incompletei%de8:intervali%de12:min intervali%de5:peers%d:",
+		seeds, len(own), own, len(t.peers)-seeds, interval/time.Second, min(interval, serverMinimum)/time.Second, len(v4))
 	b = append(b, v4...)
 	b = fmt.Appendf(b, "6:peers6%d:", len(v6))
 	return append(append(b, v6...), 'e')

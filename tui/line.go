@@ -55,7 +55,17 @@ func line(t *status.Torrent, width, column int, st Style) string {
 
 // atRest reports whether everything that is wanted is there, for whoever does not care what is sent.
 func atRest(t *status.Torrent) bool {
-	return t.Phase == status.Seeding || t.Phase == status.Partial || t.Phase == status.Paused && t.Have == t.Wanted
+	known := t.PieceLength > 0 // else its info dictionary is still missing
+	return t.Phase == status.Seeding || t.Phase == status.Partial || t.Phase == status.Paused && known && t.Have == t.Wanted
+}
+
+// searching says how far a magnet link is.
+func searching(t *status.Torrent) []string {
+	words := []string{"looking for metadata", peers(t.Asked) + " asked"}
+	if t.Metadata > 0 {
+		words = append(words, fmt.Sprintf("%d of %d pieces", t.MetadataHave, t.Metadata))
+	}
+	return words
 }
 
 // givenUp reports whether a torrent that should have come to its end was stopped on the way.
@@ -68,6 +78,8 @@ func words(t *status.Torrent, st Style) []part {
 	switch {
 	case givenUp(t, st.Ends):
 		return []part{{"given up", 0}}
+	case t.Phase == status.Metadata:
+		return []part{{strings.Join(searching(t), ", "), 0}}
 	case t.Phase == status.Failed:
 		return []part{{"failed: " + text.Clean(t.Err, 0), 0}}
 	case t.Phase == status.Seeding:

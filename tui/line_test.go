@@ -34,6 +34,8 @@ func states() []status.Torrent {
 		{ID: id(8), Name: "halted", Phase: status.Paused, Size: 10, Wanted: 10},
 		{ID: id(9), Name: "空のファイル empty", Phase: status.Seeding},
 		{ID: id(10), Name: "evil\x1b]52;c;aGk=\x07\x1b[6n\u202Ename\nnext \xff", Phase: status.Leeching, Size: 100, Wanted: 100, Have: 50, ETA: -1},
+		{ID: id(11), Name: "dn of a link", Phase: status.Metadata, Peers: 2, Asked: 12, Metadata: 5, MetadataHave: 3, ETA: -1},
+		{ID: id(12), Name: "0123456789abcdef0123456789abcdef01234567", Phase: status.Paused, ETA: -1},
 	}
 }
 

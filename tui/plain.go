@@ -99,6 +99,8 @@ func Words(t *status.Torrent, ends bool) string {
 	switch {
 	case ends && atRest(t):
 		words = []string{"done", text.Size(t.Wanted)}
+	case t.Phase == status.Metadata:
+		words = searching(t)
 	case t.Phase == status.Failed:
 		words = append(words, text.Clean(t.Err, 0))
 	case t.Phase == status.Checking:

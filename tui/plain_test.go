@@ -72,6 +72,33 @@ func TestPlainSpeaksEveryMinuteWhileSlow(t *testing.T) {
 	}
 }
 
+// TestG05LookingForMetadata: it is seen that a magnet link is at work, and how many peers were asked, every minute.
+func TestG05LookingForMetadata(t *testing.T) {
+	p := NewPlain(nil, nil, true)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := status.Torrent{Name: "a", Phase: status.Metadata, ETA: -1}
+	var lines []string
+	for i := range 180 {
+		s.Asked = i / 50
+		if l, ok := p.step(now, &s); ok {
+			lines = append(lines, l)
+		}
+		now = now.Add(time.Second)
+	}
+	if got := strings.Join(lines, "|"); got != "a: looking for metadata, 0 peers asked|a: looking for metadata, 1 peer asked|a: looking for metadata, 2 peers asked" {
+		t.Error(got)
+	}
+	s.Metadata, s.MetadataHave = 5, 3
+	if got := Words(&s, true); got != "a: looking for metadata, 3 peers asked, 3 of 5 pieces" {
+		t.Error(got)
+	}
+	// Given up on the way: that is for the command to say, and nothing is done.
+	s.Phase = status.Paused
+	if got, ok := p.step(now, &s); ok {
+		t.Error(got)
+	}
+}
+
 func TestPlainLeavesFailuresToTheCommand(t *testing.T) {
 	for _, s := range []status.Torrent{{Phase: status.Failed, Err: "no space"}, {Phase: status.Paused, Wanted: 1000, Have: 10}} {
 		if got, ok := NewPlain(nil, nil, true).step(time.Now(), &s); ok {

@@ -19,7 +19,7 @@ var arrows = map[string][]string{
 	"cmd/shoal":              {"*"},
 	"internal/tools/picture": {"internal/screen"},
 	"tui":                    {"status", "metainfo", "internal/quietstart"},
-	"session":                {"session/budget", "session/state", "session/lsd", "session/portmap", "swarm", "peer", "peer/mse", "piece", "tracker", "dht", "dht/guard", "status", "metainfo"},
+	"session":                {"session/budget", "session/state", "session/lsd", "session/portmap", "swarm", "peer", "peer/mse", "piece", "tracker", "dht", "status", "metainfo"},
 	"session/lsd":            {"metainfo"},
 	"session/portmap":        {},
 	"session/state":          {"metainfo"},

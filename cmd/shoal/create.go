@@ -57,8 +57,8 @@ Standard output has the file's name, the info hash and the magnet link; with
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, - for standard output (default NAME.torrent in this folder)")
-	f.StringSliceVar(&o.trackers, "tracker", nil, "announce to this tracker `URL`; repeatable, tried in this order; URLs with blanks between them share a tier")
-	f.StringSliceVar(&o.webSeeds, "webseed", nil, "the content is also at this `URL` (BEP 19); repeatable")
+	f.StringArrayVar(&o.trackers, "tracker", nil, "announce to this tracker `URL`; repeatable, tried in this order; URLs with blanks between them share a tier")
+	f.StringArrayVar(&o.webSeeds, "webseed", nil, "the content is also at this `URL` (BEP 19); repeatable")
 	f.Var(&o.pieceSize, "piece-size", "length of a piece, a power of two from 16KiB to 128MiB, or auto: by total size")
 	f.BoolVar(&o.private, "private", false, "peers come from the trackers only (BEP 27)")
 	f.StringVar(&o.comment, "comment", "", "a `TEXT` for people")
@@ -99,13 +99,20 @@ func create(cmd *cobra.Command, con *console, o *createOptions, path string) err
 	if err := checkGlobs("--exclude", o.exclude); err != nil {
 		return err
 	}
+	trackers, err := trackerTiers(o.trackers)
+	if err != nil {
+		return err
+	}
+	if err := checkWebSeeds(o.webSeeds); err != nil {
+		return err
+	}
 	if o.jobs < 0 {
 		return withCode(exitUsage, errors.New("--jobs may not be negative"))
 	}
 	if o.jobs > 0 { // the hashing takes as many cores as there are for Go
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.jobs))
 	}
-	opt := metainfo.BuildOptions{Name: o.name, PieceLength: int64(o.pieceSize), Private: o.private, Trackers: tiers(o.trackers),
+	opt := metainfo.BuildOptions{Name: o.name, PieceLength: int64(o.pieceSize), Private: o.private, Trackers: trackers,
 		WebSeeds: o.webSeeds, Comment: o.comment, Source: o.source, Date: date}
 	t, err := makeTorrent(cmd.Context(), con, path, opt, o.exclude...)
 	if err != nil {
@@ -153,7 +160,7 @@ func writeNew(file string, b []byte, overwrite bool) error {
 	}
 	f, err := os.OpenFile(file, flag, 0o666)
 	if errors.Is(err, os.ErrExist) {
-		return withCode(exitExists, fmt.Errorf("%s is there already: name another file with --output, or use --overwrite", file))
+		return withCode(exitExists, fmt.Errorf("%s is there already: name another file, or use --overwrite", file))
 	}
 	if err != nil {
 		return err
@@ -170,6 +177,32 @@ func tiers(words []string) [][]string {
 		t = append(t, strings.Fields(w))
 	}
 	return t
+}
+
+// trackerTiers is tiers for what must be tracker URLs.
+func trackerTiers(words []string) ([][]string, error) {
+	t := tiers(words)
+	for _, tier := range t {
+		for _, u := range tier {
+			if _, err := metainfo.CheckTracker(u); err != nil {
+				return nil, badTracker(u, err)
+			}
+		}
+	}
+	return t, nil
+}
+
+func badTracker(url string, err error) error {
+	return withCode(exitUsage, fmt.Errorf("tracker %s: %w", url, err))
+}
+
+func checkWebSeeds(urls []string) error {
+	for _, u := range urls {
+		if !isURL(u) {
+			return withCode(exitUsage, fmt.Errorf("web seed %q: write an http or https URL", u))
+		}
+	}
+	return nil
 }
 
 // pieceSize is a flag: the length of a piece, or 0 for auto.

@@ -59,13 +59,13 @@ has the file's name, the info hash and the magnet link.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, - for standard output, and leave the original alone")
 	f.BoolVar(&o.overwrite, "overwrite", false, "let --output write over an existing file")
-	f.StringSliceVar(&o.tracker, "tracker", nil, "these trackers in place of all; a `URL` or several with blanks between that share a tier; repeatable")
-	f.StringSliceVar(&o.add, "add-tracker", nil, "a further tier with this `URL`; repeatable")
-	f.StringSliceVar(&o.remove, "remove-tracker", nil, "take this `URL` out, or all; repeatable")
-	f.StringSliceVar(&o.replace, "replace-tracker", nil, "put one tracker in the place of another, `'OLD NEW'`; repeatable")
-	f.StringSliceVar(&o.seeds, "webseed", nil, "these web seeds in place of all, `URL`; repeatable")
-	f.StringSliceVar(&o.addSeeds, "add-webseed", nil, "a further web seed, `URL`; repeatable")
-	f.StringSliceVar(&o.removeSeeds, "remove-webseed", nil, "take this `URL` out, or all; repeatable")
+	f.StringArrayVar(&o.tracker, "tracker", nil, "these trackers in place of all; a `URL` or several with blanks between that share a tier; repeatable")
+	f.StringArrayVar(&o.add, "add-tracker", nil, "a further tier with this `URL`; repeatable")
+	f.StringArrayVar(&o.remove, "remove-tracker", nil, "take this `URL` out, or all; repeatable")
+	f.StringArrayVar(&o.replace, "replace-tracker", nil, "put one tracker in the place of another, `'OLD NEW'`; repeatable")
+	f.StringArrayVar(&o.seeds, "webseed", nil, "these web seeds in place of all, `URL`; repeatable")
+	f.StringArrayVar(&o.addSeeds, "add-webseed", nil, "a further web seed, `URL`; repeatable")
+	f.StringArrayVar(&o.removeSeeds, "remove-webseed", nil, "take this `URL` out, or all; repeatable")
 	f.StringVar(&o.comment, "comment", "", "a `TEXT` for people; '' takes it out")
 	return cmd
 }
@@ -184,7 +184,7 @@ func (o *editOptions) trackers(old [][]string) ([][]string, error) {
 			if u != "" {
 				var err error
 				if clean, err = metainfo.CheckTracker(u); err != nil {
-					return nil, withCode(exitUsage, fmt.Errorf("tracker %s: %w", u, err))
+					return nil, badTracker(u, err)
 				}
 			}
 			if !seen[clean] {
@@ -224,10 +224,8 @@ func (o *editOptions) webSeeds(old []string) ([]string, error) {
 		now = slices.DeleteFunc(now, func(s string) bool { return s == r })
 	}
 	now = append(now, o.addSeeds...)
-	for _, s := range now {
-		if !isURL(s) {
-			return nil, withCode(exitUsage, fmt.Errorf("web seed %q: write an http or https URL", s))
-		}
+	if err := checkWebSeeds(now); err != nil {
+		return nil, err
 	}
 	seen := map[string]bool{"": true}
 	return slices.DeleteFunc(now, func(s string) bool { twice := seen[s]; seen[s] = true; return twice }), nil

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"shoal/internal/text"
-	"shoal/session"
 )
 
 // getOptions are the flags of get.
@@ -19,6 +15,8 @@ type getOptions struct {
 	output      string
 	inputs      []string
 	list        bool
+	onlyInfo    bool // --metadata-only
+	save        string
 	overwrite   bool
 	preallocate bool
 	keepSeeding bool
@@ -28,15 +26,22 @@ type getOptions struct {
 }
 
 const getHelp = `Downloads what the sources name and ends when everything is there and was
-checked. A SOURCE is a .torrent file, a URL of one, or - for a list of sources
-on standard input, one a line; --input reads such a list from a file.
+checked. A SOURCE is a magnet link, an info hash, a .torrent file, a URL of one,
+or - for a list of sources on standard input, one a line; --input reads such a
+list from a file.
+
+The files of a magnet link are told by its peers, which come from its trackers,
+its x.pe addresses and --peer. --metadata-only ends there and writes a .torrent
+file, into the folder of --output or to --save-torrent. Without it, get goes on
+and remembers what it was told: started again, it does not have to ask.
 
 Run again after an interruption, get goes on where it stopped. A file that is
 there already is checked first: what fits is kept. When nothing in it fits, get
 stops with exit code 13 instead of writing over it, unless --overwrite is given.
 
 --files, --only and --exclude choose files, which must pass all of them; --list
-shows the numbers that --files takes, and what the patterns choose. ` + globHelp + `
+shows the numbers that --files takes, and what the patterns choose. --high and
+--low say what comes first and last. ` + globHelp + `
 
 Too little space at the start is exit code 9. When the disk fills up on the way,
 get says so, waits, and goes on when there is space again; with --stall-timeout
@@ -61,6 +66,8 @@ func newGet(con *console) *cobra.Command {
 		Short: "Download torrents into a folder, then end",
 		Long:  getHelp,
 		Example: `  shoal get debian.torrent
+  shoal get 'magnet:?xt=urn:btih:...'                 quotes keep the shell away
+  shoal get --metadata-only 'magnet:?xt=urn:btih:...'
   shoal get -o ~/Downloads https://example.org/debian.torrent
   shoal get --limit-down 2MB --limit-up 500kB debian.torrent
   shoal get --peer 192.0.2.7:6881 debian.torrent      ask this peer too
@@ -83,8 +90,14 @@ func newGet(con *console) *cobra.Command {
 			if o.files != "" && len(list) > 1 {
 				return withCode(exitUsage, errors.New("--files takes one torrent at a time; --only and --exclude take several"))
 			}
-			if o.list {
-				return listAll(cmd.Context(), con, &o, list)
+			if o.save != "" && len(list) > 1 {
+				return withCode(exitUsage, errors.New("--save-torrent takes one torrent at a time"))
+			}
+			switch {
+			case o.list:
+				return inform(cmd.Context(), con, &o, list, func(j *job) error { return j.list(con, &o, len(list) > 1) })
+			case o.onlyInfo:
+				return inform(cmd.Context(), con, &o, list, func(j *job) error { return j.keep(con, &o) })
 			}
 			return get(cmd.Context(), con, &o, list)
 		},
@@ -100,6 +113,8 @@ func (o *getOptions) register(cmd *cobra.Command) {
 	f.StringArrayVarP(&o.inputs, "input", "i", nil, "read sources from `FILE`, one a line, - for standard input; repeatable")
 	o.selection.register(f)
 	f.BoolVar(&o.list, "list", false, "print numbers, sizes and names of the files, and end")
+	f.BoolVar(&o.onlyInfo, "metadata-only", false, "fetch the .torrent file of a magnet link, and end")
+	f.StringVar(&o.save, "save-torrent", "", "write the .torrent file to `FILE`")
 	f.BoolVar(&o.sequential, "sequential", false, "download from the beginning to the end")
 	f.BoolVar(&o.overwrite, "overwrite", false, "write over files that hold something else")
 	f.BoolVar(&o.preallocate, "preallocate", false, "reserve the disk space at the start")
@@ -119,25 +134,4 @@ func (o *getOptions) check(cmd *cobra.Command, con *console) (err error) {
 		}
 	}
 	return o.netFlags.check(cmd, con)
-}
-
-// listAll prints the files of every source.
-func listAll(ctx context.Context, con *console, o *getOptions, sources []string) error {
-	jobs := make([]*job, len(sources))
-	for i, source := range sources {
-		j := &job{source: source}
-		jobs[i] = j
-		if j.torrent, j.err = read(ctx, source, session.SystemNet{}); j.err == nil {
-			j.chosen, j.err = o.of(j.torrent.Info)
-		}
-		if j.err != nil {
-			con.Error(source, j.err)
-			continue
-		}
-		if len(sources) > 1 {
-			con.Result("%s", text.Clean(j.torrent.Info.Name(), 0))
-		}
-		con.listFiles(j.torrent, j.chosen)
-	}
-	return verdict(jobs)
 }

@@ -62,15 +62,25 @@ func libtorrent(_ *interopWorld, at netip.AddrPort) *foreign {
 
 // aria2 seeds what is there already; what it had to download it does not serve, but ends.
 func aria2(_ *interopWorld, at netip.AddrPort) *foreign {
+	return ariaWith(at, "--enable-dht=false")
+}
+
+// ariaUDP asks UDP trackers, which it does through the socket of its DHT only; nobody answers at the node that it knows.
+func ariaUDP(w *interopWorld, at netip.AddrPort) *foreign {
+	return ariaWith(at, "--enable-dht=true", "--dht-listen-port="+strconv.Itoa(int(at.Port())), "--dht-entry-point=127.0.0.1:9",
+		"--dht-file-path="+filepath.Join(w.dir, fmt.Sprint("aria2-", at.Port(), ".dht")))
+}
+
+func ariaWith(at netip.AddrPort, dht ...string) *foreign {
 	return &foreign{name: "aria2", command: func(torrent, dir string) *exec.Cmd {
 		until := "--seed-ratio=0.0"
 		if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
 			until = "--seed-time=0"
 		}
-		return exec.Command("aria2c", "--no-conf=true", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false", "--enable-peer-exchange=false",
+		return exec.Command("aria2c", append(dht, "--no-conf=true", "--enable-dht6=false", "--bt-enable-lpd=false", "--enable-peer-exchange=false",
 			"--listen-port="+strconv.Itoa(int(at.Port())), "--dir", dir, "--file-allocation=none", "--summary-interval=0",
 			"--console-log-level=notice", "--show-console-readout=false", "--interface="+at.Addr().String(),
-			"--check-integrity=true", "--bt-hash-check-seed=true", until, "--allow-overwrite=true", torrent)
+			"--check-integrity=true", "--bt-hash-check-seed=true", until, "--allow-overwrite=true", torrent)...)
 	}}
 }
 

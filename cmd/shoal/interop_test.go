@@ -52,6 +52,7 @@ func TestInterop(t *testing.T) {
 	w.run(t, interopCase{client: libtorrent, get: false, weDial: false, torrent: w.single6, v6: true})
 	w.run(t, interopCase{client: libtorrent, get: true, weDial: true, torrent: w.mktorrent})
 	w.run(t, interopCase{client: transmission, get: false, weDial: false, torrent: w.mktorrent})
+	t.Run("magnet links", w.testMagnets)
 	t.Run("trackers", w.testTrackers)
 	t.Run("interrupted and resumed", w.testResume)
 	t.Run("torrents of others", w.testReadTheirs)
@@ -319,6 +320,63 @@ func same(a, b string, noEmpty bool) error {
 		}
 		return nil
 	})
+}
+
+// testMagnets: we fetch the info dictionary from libtorrent, and libtorrent from us by the link that we print. Then
+// the content follows over the same connection, and names whom to ask besides.
+func (w *interopWorld) testMagnets(t *testing.T) {
+	us, them, us2, them2 := w.address(ourV4), w.address(theirV4), w.address(ourV4), w.address(theirV4)
+	t.Run("libtorrent has it", func(t *testing.T) {
+		t.Parallel()
+		out := t.TempDir()
+		libtorrent(w, them).start(t, w.folder.file, w.folder.dir)
+		link := strings.TrimSpace(output(t, "shoal", "inspect", "--magnet", w.folder.file)) + "&x.pe=" + them.String()
+		w.shoalDoes(t, "get", "--no-trackers", "-o", out, "--listen", us.String(), link).mustEnd(t, 0)
+		if err := same(filepath.Join(w.folder.dir, w.folder.name), filepath.Join(out, w.folder.name), false); err != nil {
+			t.Error(err)
+		}
+		file := filepath.Join(out, "x.torrent")
+		w.shoalDoes(t, "get", "--no-trackers", "--metadata-only", "--save-torrent", file, "--peer", them.String(), "--listen", us.String(),
+			regexp.MustCompile("[0-9a-f]{40}").FindString(link)).mustEnd(t, 0)
+		want, got := output(t, "shoal", "inspect", "--json", w.folder.file), output(t, "shoal", "inspect", "--json", file)
+		hash := regexp.MustCompile(`"hash_v1":"[0-9a-f]{40}"`)
+		if a := hash.FindString(want); a == "" || a != hash.FindString(got) {
+			t.Errorf("%s\n%s", want, got)
+		}
+	})
+	t.Run("we have it", func(t *testing.T) {
+		t.Parallel()
+		us, them := us2, them2
+		out := t.TempDir()
+		seed := w.shoalDoes(t, "seed", "--no-trackers", "--json", "--data", w.folder.dir, "--listen", us.String(), w.folder.file)
+		link, err := seed.await(regexp.MustCompile(`"magnet":"(magnet:[^"]*)"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		link = strings.ReplaceAll(link, `\u0026`, "&")
+		link = regexp.MustCompile("&tr=[^&]*").ReplaceAllString(link, "")
+		if !strings.HasSuffix(link, "&x.pe="+us.String()) {
+			t.Errorf("the link is %s", link)
+		}
+		libtorrent(w, them).start(t, link, out)
+		eventually(t, "libtorrent has written everything", func() error {
+			return same(filepath.Join(w.folder.dir, w.folder.name), filepath.Join(out, w.folder.name), false)
+		})
+		w.interrupt(t, seed, 0)
+	})
+}
+
+// shoalDoes starts a command of ours; both of its outputs can be awaited.
+func (w *interopWorld) shoalDoes(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := &running{cmd: exec.Command("shoal", args...), ended: make(chan struct{})}
+	r.cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(w.dir, "state", strings.ReplaceAll(t.Name(), "/", "_")))
+	r.cmd.Stdout = &r.said
+	if _, err := r.begin(regexp.MustCompile(`.`)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.kill)
+	return r
 }
 
 // testResume: a download from libtorrent is interrupted once and killed once, and

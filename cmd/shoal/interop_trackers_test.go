@@ -42,18 +42,23 @@ type opentracked struct {
 func (w *interopWorld) testTrackers(t *testing.T) {
 	http4, udp4 := w.opentracker(t)
 	http6 := w.ownTracker(t)
-	for _, c := range []trackerCase{
-		{make: libtorrent, url: http4, get: true},
-		{make: libtorrent, url: udp4},
-		{make: transmission, url: http4},
-		{make: transmission, url: udp4, get: true},
-		{make: aria2, url: http4, get: true}, // it speaks UDP with trackers only where it speaks DHT
-		{make: qbittorrent, url: http4},
-		{make: qbittorrent, url: udp4, get: true},
-		{make: libtorrent, url: http6, v6: true, get: true},
-		{make: libtorrent, url: http6, v6: true},
-	} {
-		w.runTracker(t, c)
+	for _, get := range []bool{true, false} {
+		for _, c := range []trackerCase{
+			{make: libtorrent, url: http4},
+			{make: libtorrent, url: udp4},
+			{make: transmission, url: http4},
+			{make: transmission, url: udp4},
+			{make: aria2, url: http4},
+			{make: ariaUDP, url: udp4},
+			{make: qbittorrent, url: http4},
+			{make: qbittorrent, url: udp4},
+			{make: libtorrent, url: http6, v6: true},
+			{make: qbittorrent, url: http6, v6: true},
+			{make: aria2, url: http6, v6: true},
+		} {
+			c.get = get
+			w.runTracker(t, c)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 // job is one torrent of a run of get or seed.
 type job struct {
 	source  string
-	torrent *metainfo.Torrent
+	torrent *metainfo.Torrent // of a magnet link nil until it is known
+	magnet  *metainfo.Magnet
 	dir     string // its folder, absolute
 	typed   string // the same as the user wrote it
 	chosen  []bool // the files that are wanted; nil: all
@@ -39,7 +41,7 @@ func get(ctx context.Context, con *console, o *getOptions, list []string) (err e
 	running := 0
 	for i, source := range list {
 		jobs[i] = &job{source: source, began: time.Now()}
-		if jobs[i].err = o.late(timed, e.download(timed, jobs[i], o)); jobs[i].err != nil {
+		if jobs[i].err = o.late(timed, e.download(timed, con, jobs[i], o)); jobs[i].err != nil {
 			con.Error(source, jobs[i].err)
 			continue
 		}
@@ -55,7 +57,7 @@ func get(ctx context.Context, con *console, o *getOptions, list []string) (err e
 	var wait sync.WaitGroup
 	for _, j := range jobs {
 		if j.err == nil {
-			wait.Go(func() { e.await(timed, con, j, o) })
+			wait.Go(func() { e.finish(timed, con, j, o) })
 		}
 	}
 	wait.Wait()
@@ -75,24 +77,43 @@ func get(ctx context.Context, con *console, o *getOptions, list []string) (err e
 }
 
 // download loads the job's torrent and hands it to the session.
-func (e *engine) download(ctx context.Context, j *job, o *getOptions) (err error) {
-	if j.torrent, err = load(ctx, j.source, session.SystemNet{}); err != nil {
+func (e *engine) download(ctx context.Context, con *console, j *job, o *getOptions) (err error) {
+	if j.torrent, j.magnet, err = resolve(ctx, j.source, session.SystemNet{}); err != nil {
 		return err
 	}
-	if j.chosen, err = o.of(j.torrent.Info); err != nil {
+	add := session.Add{Torrent: j.torrent, Magnet: j.magnet, Peers: o.peers, Overwrite: o.overwrite, Preallocate: o.preallocate,
+		Sequential: o.sequential, Up: int64(o.upEach), Down: int64(o.downEach), WaitForSpace: true}
+	if j.magnet != nil {
+		j.warn(con)
+		add.Choose = func(t *metainfo.Torrent) ([]uint8, error) { return j.choose(con, t, o) }
+	} else if err = j.torrent.Info.Downloadable(); err != nil {
+		return withCode(exitBadTorrent, err)
+	} else if add.Priorities, err = j.choose(con, j.torrent, o); err != nil {
 		return err
 	}
 	folder, err := fsys.CreateDir(o.output)
 	if err != nil {
 		return err
 	}
+	add.Folder = folder
 	j.dir, j.typed = folder.Path(), o.output
-	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Overwrite: o.overwrite, Preallocate: o.preallocate,
-		Priorities: priorities(j.chosen), Sequential: o.sequential, Up: int64(o.upEach), Down: int64(o.downEach), WaitForSpace: true})
+	j.id, err = e.Add(ctx, add)
 	if err == nil {
 		j.remember(ctx, e)
 	}
 	return twice(err)
+}
+
+// choose does what can be done once the files of a torrent are known, before anything is fetched. Of a magnet link
+// the session calls it.
+func (j *job) choose(con *console, t *metainfo.Torrent, o *getOptions) (_ []uint8, err error) {
+	if j.magnet != nil && t.Info.Private() {
+		con.Note("%s is private: from now on only its trackers are asked for peers", text.Clean(t.Info.Name(), 60))
+	}
+	if j.chosen, err = o.choose(t, j.magnet); err == nil && o.save != "" {
+		err = writeTorrent(con, o.save, t, o.overwrite)
+	}
+	return o.priorities(t.Info, j.chosen), err
 }
 
 // twice is err in words that fit the command line.
@@ -110,32 +131,51 @@ func (j *job) remember(ctx context.Context, e *engine) {
 	}
 }
 
-// await waits for one torrent and reports its end.
-func (e *engine) await(ctx context.Context, con *console, j *job, o *getOptions) {
+// finish waits for one torrent and reports its end.
+func (e *engine) finish(ctx context.Context, con *console, j *job, o *getOptions) {
+	var t *status.Torrent
+	if t, j.err = e.await(ctx, con, j, o); j.err == nil && j.torrent == nil {
+		j.torrent, j.err = e.Torrent(j.id)
+	}
+	if j.err != nil {
+		con.Error(j.source, j.err)
+		return
+	}
+	con.done(j, t)
+	e.finished(ctx, con, j, t, o)
+}
+
+// await waits until what is wanted of a torrent is there, and returns its summary; or why it is not.
+func (e *engine) await(ctx context.Context, con *console, j *job, o *getOptions) (*status.Torrent, error) {
 	wait, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	go e.watchOver(wait, con, j, o.stall, giveUp)
-	j.err = e.Wait(wait, j.id)
-	if j.err != nil || !o.keepSeeding {
+	failed := e.Wait(wait, j.id)
+	if failed != nil || !o.keepSeeding {
 		con.end(j.id)
 	}
 	now := context.WithoutCancel(ctx)
 	t, err := find(now, e, j.id)
 	switch impatient := outOfPatience(wait); {
-	case j.err == nil && err == nil:
-		con.done(j, &t)
-		e.finished(ctx, con, j, &t, o)
-	case impatient != nil && err == nil:
+	case err != nil:
+		return nil, cmp.Or(failed, err)
+	case failed == nil:
+		return &t, nil
+	case impatient != nil:
 		_ = e.Pause(now, j.id) // the others go on without it
-		j.err = impatient.about(&t)
-		con.Error(j.source, j.err)
-	case ctx.Err() != nil && err == nil:
-		j.err = withCode(exitUnfinished, fmt.Errorf("interrupted with %s of %s there; the same command goes on from here",
-			text.Size(t.Have), text.Size(t.Wanted)))
-		con.Error(j.source, j.err)
-	case j.err != nil:
-		con.Error(j.source, j.err)
+		return nil, impatient.about(&t)
+	case ctx.Err() != nil:
+		return nil, withCode(exitUnfinished, fmt.Errorf("interrupted %s; the same command goes on from here", howFar(&t)))
 	}
+	return nil, failed
+}
+
+// howFar says how far a torrent came that is not finished.
+func howFar(t *status.Torrent) string {
+	if t.PieceLength == 0 {
+		return fmt.Sprintf("while looking for metadata, with %d peers asked", t.Asked)
+	}
+	return fmt.Sprintf("with %s of %s there", text.Size(t.Have), text.Size(t.Wanted))
 }
 
 // done reports a finished torrent.

@@ -84,7 +84,7 @@ func (n *netFlags) register(cmd *cobra.Command) {
 		{"lsd", "do not look for peers in the local network"},
 		{"pex", "do not exchange peer addresses with peers"},
 		{"utp", "no connections over UDP"},
-		{"portmap", "do not ask the router to forward the port"},
+		{"portmap", "do not ask the router to forward the port; nor is it asked when --listen names a HOST"},
 	} {
 		n.off[x.name] = f.Bool("no-"+x.name, false, x.what)
 	}
@@ -141,7 +141,7 @@ func (n *netFlags) config() session.Config {
 	cfg := session.Config{
 		Encryption: policy[n.encryption],
 		Listen:     n.listen, ListenExact: n.listenGiven, Client: clientName, BootID: session.BootID(),
-		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"], NoLSD: *n.off["lsd"], NoPortMap: *n.off["portmap"],
+		MaxPeers: n.maxPeers, NoTrackers: *n.off["trackers"], NoLSD: *n.off["lsd"], NoPortMap: *n.off["portmap"], NoPex: *n.off["pex"],
 		DHT:    n.dht(),
 		Limits: budget.Limits{Up: int64(n.up), Down: int64(n.down), Slots: n.slots},
 	}

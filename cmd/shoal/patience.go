@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"shoal/internal/text"
 	"shoal/status"
 )
 
@@ -66,7 +65,7 @@ func (i *impatience) about(t *status.Torrent) error {
 		cause, _, _ := strings.Cut(t.Err, ";") // without what would have come next
 		code, why = exitDiskFull, ": "+cause
 	}
-	return withCode(code, fmt.Errorf("%w with %s of %s there%s; the same command goes on from here", i, text.Size(t.Have), text.Size(t.Wanted), why))
+	return withCode(code, fmt.Errorf("%w %s%s; the same command goes on from here", i, howFar(t), why))
 }
 
 // watchOver says when a torrent waits for space, and gives it up when nothing has come for too
@@ -98,7 +97,7 @@ func (e *engine) watchOver(ctx context.Context, con *console, j *job, limit time
 			}
 			full = t.Phase == status.Failed || full && t.Phase != status.Leeching
 			// What was wasted is no progress.
-			if n := t.DownTotal - t.Wasted; n != came || t.Phase == status.Opening || t.Phase == status.Checking {
+			if n := t.DownTotal - t.Wasted + int64(t.MetadataHave); n != came || t.Phase == status.Opening || t.Phase == status.Checking {
 				came, last = n, now
 			}
 			if limit > 0 && now.Sub(last) >= limit {

@@ -35,6 +35,7 @@ type progressEvent struct {
 	Peers      int     `json:"peers"`
 	Seeds      int     `json:"seeds"`
 	ETA        int64   `json:"eta"`
+	Asked      int     `json:"asked,omitempty"` // peers, for the metadata
 	Error      string  `json:"error,omitempty"`
 }
 
@@ -155,7 +156,7 @@ func progressOf(t *status.Torrent) progressEvent {
 	}
 	return progressEvent{event: newEvent("progress"), ID: t.ID.String(), Name: text.Clean(t.Name, 0), Phase: t.Phase.String(),
 		Size: t.Size, Have: t.Have, Checked: t.Checked, Down: t.Down, Up: t.Up, Downloaded: t.DownTotal, Uploaded: t.UpTotal,
-		Peers: t.Peers, Seeds: t.Seeds, ETA: eta, Error: text.Clean(t.Err, 0)}
+		Peers: t.Peers, Seeds: t.Seeds, ETA: eta, Asked: t.Asked, Error: text.Clean(t.Err, 0)}
 }
 
 // find returns the summary of one torrent.

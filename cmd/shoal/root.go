@@ -100,7 +100,8 @@ A flag wins over the environment.
 }
 
 // fromEnvironment gives every flag that the command line left alone the value
-// of its SHOAL_ variable. A repeatable flag takes a list with commas.
+// of its SHOAL_ variable. A repeatable flag takes a list with commas, except for URLs and patterns, which
+// may have some.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {

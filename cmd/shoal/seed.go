@@ -59,9 +59,9 @@ are welcome, a line with "seeding" goes to standard error.`,
 	}
 	o.register(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.data, "data", ".", "the folder `DIR` that holds the content of the .torrent files")
+	f.StringVar(&o.data, "data", ".", "the folder `DIR` that holds the content of the .torrent files, or a torrent's single file")
 	f.BoolVar(&o.trust, "trust", false, "skip the check: the content is known to be right")
-	f.StringSliceVar(&o.trackers, "tracker", nil, "announce a PATH to this tracker `URL`; repeatable")
+	f.StringArrayVar(&o.trackers, "tracker", nil, "announce a PATH to this tracker `URL`; repeatable")
 	f.BoolVar(&o.private, "private", false, "make a PATH a private torrent (BEP 27)")
 	f.StringVar(&o.save, "save-torrent", "", "write the torrent made of a PATH to `FILE`")
 	f.BoolVar(&o.noSuper, "no-super-seed", false, "as the only seed, do not hold back what others have not passed on yet (BEP 16)")
@@ -82,7 +82,7 @@ func seed(ctx context.Context, con *console, o *seedOptions, args []string) erro
 			con.Error(arg, jobs[i].err)
 			continue
 		}
-		con.Result("%s", jobs[i].torrent.Magnet())
+		con.Result("%s", e.link(jobs[i].torrent))
 	}
 	finish := watch(con, o.progress, e, false)
 	var wait sync.WaitGroup
@@ -140,11 +140,15 @@ func (e *engine) serve(ctx context.Context, con *console, j *job, o *seedOptions
 	} else {
 		j.source = filepath.Clean(j.source)
 		dir, trust = filepath.Dir(j.source), true
-		j.torrent, err = makeTorrent(ctx, con, j.source, metainfo.BuildOptions{Trackers: tiers(o.trackers), Private: o.private})
+		var trackers [][]string
+		if trackers, err = trackerTiers(o.trackers); err == nil {
+			j.torrent, err = makeTorrent(ctx, con, j.source, metainfo.BuildOptions{Trackers: trackers, Private: o.private})
+		}
 	}
 	if err != nil {
 		return err
 	}
+	dir = contentFolder(dir, j.torrent.Info)
 	if o.save != "" {
 		if err := writeTorrent(con, o.save, j.torrent, false); err != nil {
 			return err
@@ -172,7 +176,19 @@ func (e *engine) ready(ctx context.Context, con *console, j *job) {
 	}
 	name := text.Clean(j.torrent.Info.Name(), 60)
 	con.Note("seeding %s, %s, on %s", name, text.Size(j.torrent.Info.Payload()), addresses(e.Addrs()))
-	con.Event(seedingEvent{newEvent("seeding"), j.id.String(), j.torrent.Magnet().String(), place(j.dir, j.torrent.Info), j.torrent.Info.Payload()})
+	con.Event(seedingEvent{newEvent("seeding"), j.id.String(), e.link(j.torrent), place(j.dir, j.torrent.Info), j.torrent.Info.Payload()})
+}
+
+// link is the magnet link of what is being served. It names us, so that another machine on the same network needs nothing
+// else; the peers of a private torrent are its tracker's business.
+func (e *engine) link(t *metainfo.Torrent) string {
+	m := t.Magnet()
+	if !t.Info.Private() {
+		for _, a := range e.Reachable() {
+			m.Peers = append(m.Peers, a.String())
+		}
+	}
+	return m.String()
 }
 
 // seedingEvent is the JSON line that says that peers are welcome.

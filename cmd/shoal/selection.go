@@ -17,21 +17,22 @@ import (
 type selection struct {
 	files         string
 	only, exclude []string
+	high, low     []string // with priority, or without
 }
 
 func (s *selection) register(f *pflag.FlagSet) {
 	f.StringVar(&s.files, "files", "", "download these files, a `LIST` of numbers like 1-3,8 or 5-; --list shows them")
 	f.StringArrayVar(&s.only, "only", nil, "download only files that match `GLOB`; repeatable")
 	f.StringArrayVar(&s.exclude, "exclude", nil, "leave out files that match `GLOB`; repeatable")
+	f.StringArrayVar(&s.high, "high", nil, "download files that match `GLOB` before the others; repeatable")
+	f.StringArrayVar(&s.low, "low", nil, "download files that match `GLOB` after the others; repeatable")
 }
 
 func (s *selection) any() bool { return s.files != "" || len(s.only)+len(s.exclude) > 0 }
 
 func (s *selection) check() error {
-	if err := checkGlobs("--only", s.only); err != nil {
-		return err
-	}
-	return checkGlobs("--exclude", s.exclude)
+	return errors.Join(checkGlobs("--only", s.only), checkGlobs("--exclude", s.exclude),
+		checkGlobs("--high", s.high), checkGlobs("--low", s.low))
 }
 
 // of returns which files of a torrent are chosen, by index; nil for all.
@@ -48,10 +49,7 @@ func (s *selection) of(in *metainfo.Info) ([]bool, error) {
 	}
 	some := false
 	for i, f := range in.Files() {
-		below := f.Path
-		if _, rest, multi := strings.Cut(f.Path, "/"); multi && in.Multi() {
-			below = rest
-		}
+		below := belowTop(in, &f)
 		listed := s.files == "" || chosen[i]
 		chosen[i] = listed && !f.Pad && !f.Symlink && (len(s.only) == 0 || globs(s.only).match(below)) && !globs(s.exclude).match(below)
 		some = some || chosen[i]
@@ -62,14 +60,44 @@ func (s *selection) of(in *metainfo.Info) ([]bool, error) {
 	return chosen, nil
 }
 
-// priorities are what the session is told about the choice.
-func priorities(chosen []bool) []uint8 {
-	if chosen == nil {
+// belowTop is the path of a file that patterns are for: counted from the torrent's folder.
+func belowTop(in *metainfo.Info, f *metainfo.File) string {
+	if _, rest, multi := strings.Cut(f.Path, "/"); multi && in.Multi() {
+		return rest
+	}
+	return f.Path
+}
+
+// choose returns which files of a torrent are chosen: by the flags, or else by the magnet link that it came from.
+func (s *selection) choose(t *metainfo.Torrent, m *metainfo.Magnet) ([]bool, error) {
+	chosen, err := s.of(t.Info)
+	if chosen != nil || err != nil || m == nil {
+		return chosen, err
+	}
+	list, err := session.Selected(t.Info, m.Select)
+	for _, p := range list {
+		chosen = append(chosen, p != session.Unwanted)
+	}
+	return chosen, err
+}
+
+// priorities are what the session is told about the choice; nil for all alike. A file that is of high and of
+// low priority has the high one.
+func (s *selection) priorities(in *metainfo.Info, chosen []bool) []uint8 {
+	if chosen == nil && len(s.high)+len(s.low) == 0 {
 		return nil
 	}
-	list := make([]uint8, len(chosen))
-	for i, yes := range chosen {
-		if list[i] = session.Unwanted; yes {
+	list := make([]uint8, len(in.Files()))
+	for i, f := range in.Files() {
+		below := belowTop(in, &f)
+		switch {
+		case chosen != nil && !chosen[i]:
+			list[i] = session.Unwanted
+		case globs(s.high).match(below):
+			list[i] = session.High
+		case globs(s.low).match(below):
+			list[i] = session.Low
+		default:
 			list[i] = session.Normal
 		}
 	}

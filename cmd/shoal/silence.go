@@ -22,7 +22,7 @@ func (e *engine) explainSilence(ctx context.Context, con *console, jobs []*job) 
 	}
 	for _, j := range jobs {
 		t, err := find(ctx, e, j.id)
-		if err != nil || t.Phase != status.Leeching || t.Peers > 0 || t.DownTotal > j.before {
+		if err != nil || t.Phase != status.Leeching && t.Phase != status.Metadata || t.Peers > 0 || t.DownTotal > j.before {
 			continue
 		}
 		list, err := e.Trackers(ctx, j.id)

@@ -42,7 +42,7 @@ func sources(args, inputs []string, stdin io.Reader) (list []string, err error) 
 		}
 	}
 	if len(list) == 0 {
-		return nil, withCode(exitUsage, errors.New("no source given: name a .torrent file or a URL of one"))
+		return nil, withCode(exitUsage, errors.New("no source given: name a magnet link, an info hash, a .torrent file or a URL of one"))
 	}
 	return list, nil
 }
@@ -90,16 +90,31 @@ func load(ctx context.Context, source string, n session.Net) (*metainfo.Torrent,
 	return t, nil
 }
 
+// resolve reads what a source names: a torrent, or the magnet link of one whose files peers must tell.
+func resolve(ctx context.Context, source string, n session.Net) (*metainfo.Torrent, *metainfo.Magnet, error) {
+	if isMagnet(source) {
+		m, err := metainfo.ParseMagnet(source)
+		return nil, &m, withCode(exitBadTorrent, err)
+	}
+	if id, err := metainfo.ParseID(source); err == nil {
+		if _, err := os.Lstat(source); errors.Is(err, fs.ErrNotExist) {
+			return nil, &metainfo.Magnet{ID: id}, nil
+		}
+	}
+	t, err := read(ctx, source, n)
+	return t, nil, err
+}
+
 func read(ctx context.Context, source string, n session.Net) (*metainfo.Torrent, error) {
 	scheme, _, other := strings.Cut(source, "://")
 	switch {
 	case source == "":
-		return nil, withCode(exitUsage, errors.New("a source is empty: name a .torrent file or a URL of one"))
+		return nil, withCode(exitUsage, errors.New("a source is empty: name a magnet link, an info hash, a .torrent file or a URL of one"))
 	case isMagnet(source):
 		if _, err := metainfo.ParseMagnet(source); err != nil {
 			return nil, withCode(exitBadTorrent, err)
 		}
-		return nil, withCode(exitBadTorrent, errors.New("magnet links are not yet supported here: use the .torrent file"))
+		return nil, withCode(exitBadTorrent, errNoFile)
 	case isURL(source):
 		return fetch(ctx, source, n)
 	case other:
@@ -108,13 +123,16 @@ func read(ctx context.Context, source string, n session.Net) (*metainfo.Torrent,
 	t, err := readFile(source)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, bad := metainfo.ParseID(source); bad == nil {
-			return nil, withCode(exitBadTorrent, errors.New("info hashes are not yet supported here: use the .torrent file"))
+			return nil, withCode(exitBadTorrent, errNoFile)
 		}
 	}
 	return t, err
 }
 
-func isMagnet(s string) bool { return len(s) >= 7 && strings.EqualFold(s[:7], "magnet:") }
+// errNoFile is said where a .torrent file is needed.
+var errNoFile = errors.New("a .torrent file is needed here; `shoal get --metadata-only` fetches that of a magnet link or info hash")
+
+func isMagnet(s string) bool { return metainfo.IsMagnet(s) }
 
 // readFile reads a .torrent file of this machine.
 func readFile(name string) (*metainfo.Torrent, error) {

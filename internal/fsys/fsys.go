@@ -89,4 +89,7 @@ type Stat struct {
 	CTime time.Time // zero where the system has none
 	Inode uint64    // 0 where the system has none
 	Links uint64    // hard links; 1 where the system does not tell
+	// Taken is how many bytes of disk the file takes; less than Size where there are holes, more where
+	// space is reserved or given in blocks.
+	Taken int64
 }

@@ -127,7 +127,7 @@ func (m *Mem) newNode(mode fs.FileMode) *memNode {
 func (n *memNode) touch() { n.mtime = time.Now(); n.ctime = n.mtime }
 
 func (n *memNode) stat() Stat {
-	return Stat{Size: n.size, Mode: n.mode, MTime: n.mtime, CTime: n.ctime, Inode: n.ino, Links: 1}
+	return Stat{Size: n.size, Mode: n.mode, MTime: n.mtime, CTime: n.ctime, Inode: n.ino, Links: 1, Taken: int64(len(n.pages)) * pageSize}
 }
 
 // find walks to a name. parent is nil for the root; node is nil where only the

@@ -46,6 +46,11 @@ func (d *memData) page(i int64) *memPage {
 
 // write stores b at off as far as the room goes.
 func (m *Mem) write(n *memNode, b []byte, off int64) (int, error) {
+	if m.limits.Coarse > 0 && off > n.size { // no holes
+		if _, err := m.write(n, make([]byte, off-n.size), n.size); err != nil {
+			return 0, err
+		}
+	}
 	done := 0
 	var tooLarge error
 	if most := m.limits.MaxFile; most > 0 && off+int64(len(b)) > most {

@@ -14,7 +14,7 @@ func statOf(info fs.FileInfo) Stat {
 	st := Stat{Size: info.Size(), Mode: info.Mode(), MTime: info.ModTime(), Links: 1}
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		st.CTime = time.Unix(s.Ctim.Unix())
-		st.Inode, st.Links = s.Ino, uint64(s.Nlink)
+		st.Inode, st.Links, st.Taken = s.Ino, uint64(s.Nlink), s.Blocks*512
 	}
 	return st
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shoal/internal/simnet"
 )
 
 // both says which mappings there should be.
@@ -270,6 +272,35 @@ func TestN01Elsewhere(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestN01Crowd: a neighbour who answers searches a hundred times does not hide the router.
+func TestN01Crowd(t *testing.T) {
+	inScene(t, func(s *scene) {
+		s.cfg.Gateway = func() netip.Addr { return netip.Addr{} }
+		crowd := s.net.Host(netip.MustParseAddr("10.0.0.66"), simnet.Link{})
+		group, err := crowd.ListenMulticast(s.t.Context(), "udp4", ssdpGroup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer group[0].Close()
+		go func() {
+			b := make([]byte, 2000)
+			for {
+				_, from, err := group[0].ReadFrom(b)
+				if err != nil {
+					return
+				}
+				for i := range 100 {
+					fmt.Fprintf(writer{group[0], from}, "HTTP/1.1 200 OK\r\nST: %s1\r\nUSN: %d\r\nLOCATION: http://10.0.0.66:%d/\r\n\r\n", deviceType, i, 5000+i)
+				}
+			}
+		}()
+		s.router.upnp()
+		s.run()
+		time.Sleep(10 * time.Second)
+		s.want("after 10 s", 6881)
+	})
 }
 
 // TestN02Hostile: whatever a router answers ends in bounded time and memory, and is no mapping.

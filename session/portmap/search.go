@@ -23,6 +23,7 @@ const (
 	searchRest  = 300 * time.Millisecond // after the first answer
 	searchSends = 2
 	maxAnswers  = 8
+	maxEach     = 2 // of them from one address, so that it does not hide the router
 	maxOwn      = 8 // own addresses to search from
 	deviceType  = "urn:schemas-upnp-org:device:InternetGatewayDevice:"
 )
@@ -112,6 +113,7 @@ func (s *searcher) DoWithContext(req *http.Request, sends int) (out []*http.Resp
 	again := time.NewTimer(0)
 	defer again.Stop()
 	var enough <-chan time.Time
+	each := make(map[string]int)
 	for len(out) < maxAnswers {
 		select {
 		case <-again.C:
@@ -122,6 +124,10 @@ func (s *searcher) DoWithContext(req *http.Request, sends int) (out []*http.Resp
 				again.Reset(100 * time.Millisecond)
 			}
 		case r := <-answers:
+			at, _ := r.Location() // was looked at
+			if each[at.Hostname()]++; each[at.Hostname()] > maxEach {
+				continue
+			}
 			out = append(out, r)
 			if enough == nil {
 				enough = time.After(searchRest)

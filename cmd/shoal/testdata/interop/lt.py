@@ -1,4 +1,4 @@
-"""libtorrent as a plain client: lt.py TORRENT FOLDER ADDRESS:PORT [SETTINGS]. Downloads or seeds, whichever is left to
+"""libtorrent as a plain client: lt.py TORRENT|MAGNET FOLDER ADDRESS:PORT [SETTINGS]. Downloads or seeds, whichever is left to
 do. SETTINGS are of libtorrent, as JSON, in place of those below."""
 import json
 import sys
@@ -15,8 +15,12 @@ settings = {
 }
 settings.update(json.loads(sys.argv[4]) if len(sys.argv) > 4 else {})
 session = lt.session(settings)
-params = lt.add_torrent_params()
-params.ti, params.save_path = lt.torrent_info(torrent), folder
+if torrent.startswith("magnet:"):
+    params = lt.parse_magnet_uri(torrent)
+else:
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
+params.save_path = folder
 params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
 handle = session.add_torrent(params)
 while True:
