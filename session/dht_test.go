@@ -127,8 +127,8 @@ func TestDHTSameMoment(t *testing.T) {
 	})
 }
 
-// TestW08Private: the hash of a private torrent is in no datagram (BEP 27); that of a public one is.
-func TestW08Private(t *testing.T) {
+// TestG06PrivateDHT: the hash of a private torrent is in no datagram (BEP 27); that of a public one is.
+func TestG06PrivateDHT(t *testing.T) {
 	for _, private := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newSim(t, 1<<20, 64<<10)

@@ -17,7 +17,7 @@ import (
 // seek begins to look for a torrent in the DHT, or does it again as soon as possible; leave ends it at once,
 // also what is under way. Neither waits.
 func (o *overlay) seek(t *torrent) {
-	if len(o.members) == 0 || !t.allows(swarm.FromDHT) {
+	if len(o.members) == 0 {
 		return
 	}
 	o.mu.Lock()

@@ -290,4 +290,9 @@ var guards = []guard{
 	{"D11", "dht/answer.go", "if !n.tokens.valid(now, q.from.Addr(), []byte(q.token)) {", "", "dht ^TestD11Tokens$"},
 	{"D12", "dht/save.go", "if whole(rec) && addr.Is6() == ipv6 && c.addr.Port() != 0 {", "if addr.Is6() == ipv6 && c.addr.Port() != 0 {", "dht ^TestD12Saved$"},
 	{"D12", "dht/save.go", "if len(b) < headerLen {", "", "dht ^TestD12Saved$"},
+
+	{"D12", "session/dht.go", "m.load()", "_ = m.kept", "session ^TestD12SavedNodes$"},
+	{"D13", "session/udp.go", "if u.renew.Swap(false) || fails >= readFails && !isExhausted(err) {", "if u.renew.Swap(false) {", "session ^TestD13SocketDies$"},
+	{"G06", "session/look.go", "if t == nil || t.running() == nil || !t.allows(swarm.FromDHT) {", "if t == nil || t.running() == nil {", "session ^TestG06PrivateDHT$"},
+	{"G06", "session/look.go", "case o.s.cfg.DHT.ReadOnly || !t.begun.Load():", "case o.s.cfg.DHT.ReadOnly:", "session ^TestG06PrivateMagnetLeavesDHT$"},
 }

@@ -1,0 +1,181 @@
+package session
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"shoal/session/budget"
+)
+
+// lookBench is a schedule with a clock.
+type lookBench struct {
+	lookups
+	t   *testing.T
+	now time.Time
+}
+
+func newLookBench(t *testing.T, torrents int) *lookBench {
+	b := &lookBench{lookups: lookups{rnd: rand.New(rand.NewPCG(1, 2))}, t: t, now: time.Unix(1e9, 0)}
+	for i := range torrents {
+		b.add(b.now, budget.Key(i+1))
+	}
+	return b
+}
+
+// until lets the schedule work for a time, with look-ups of 3 s, and returns the moments at which each torrent was looked up.
+func (b *lookBench) until(d time.Duration, what func(budget.Key) result) map[budget.Key][]time.Duration {
+	type job struct {
+		k   budget.Key
+		end time.Time
+	}
+	begin, out := b.now, map[budget.Key][]time.Duration{}
+	var jobs []job
+	for b.now.Sub(begin) < d {
+		for len(jobs) > 0 && !jobs[0].end.After(b.now) {
+			b.done(b.now, jobs[0].k, what(jobs[0].k))
+			jobs = jobs[1:]
+		}
+		for {
+			k, ok := b.next(b.now)
+			if !ok {
+				break
+			}
+			out[k] = append(out[k], b.now.Sub(begin))
+			jobs = append(jobs, job{k, b.now.Add(3 * time.Second)})
+			if len(jobs) > maxLookups {
+				b.t.Fatalf("%d look-ups at a time", len(jobs))
+			}
+		}
+		next := b.wake()
+		if len(jobs) > 0 && (next.IsZero() || jobs[0].end.Before(next)) {
+			next = jobs[0].end
+		}
+		if end := begin.Add(d); next.IsZero() || next.After(end) {
+			next = end
+		}
+		if !next.After(b.now) {
+			b.t.Fatalf("the schedule wants to be woken at once, at %v, and does nothing", b.now.Sub(begin))
+		}
+		b.now = next
+	}
+	for _, j := range jobs {
+		b.done(b.now, j.k, what(j.k))
+	}
+	return out
+}
+
+// TestLookupsCalm: a torrent with enough peers is looked up at once, then every 15 to 30 minutes.
+func TestLookupsCalm(t *testing.T) {
+	b := newLookBench(t, 50)
+	got := b.until(24*time.Hour, func(budget.Key) result { return result{packets: 60} })
+	for k, at := range got {
+		if at[0] > time.Minute {
+			t.Errorf("torrent %d is looked up after %v only", k, at[0])
+		}
+		for i := range at[1:] {
+			if gap := at[i+1] - at[i]; gap < lookEvery || gap > 2*lookEvery+time.Minute {
+				t.Errorf("torrent %d: %v between look-ups", k, gap)
+			}
+		}
+	}
+	if len(got) != 50 {
+		t.Errorf("%d torrents were looked up", len(got))
+	}
+}
+
+// TestLookupsHungry: a download without peers looks soon again, then about every minute, then less often.
+func TestLookupsHungry(t *testing.T) {
+	b := newLookBench(t, 1)
+	got := b.until(6*time.Hour, func(budget.Key) result { return result{packets: 60, hungry: true} })[1]
+	t.Log(got)
+	early := 0
+	for _, at := range got {
+		if at < 3*time.Minute {
+			early++
+		}
+	}
+	if len(got) < 2 || got[1] > 10*time.Second || early < 4 || len(got) > 40 {
+		t.Errorf("looked up at %v", got)
+	}
+}
+
+// TestLookupsSilent: while nobody answers it is tried about once a minute.
+func TestLookupsSilent(t *testing.T) {
+	b := newLookBench(t, 3)
+	for k, at := range b.until(time.Hour, func(budget.Key) result { return result{silent: true, hungry: true} }) {
+		if len(at) < 45 || len(at) > 70 {
+			t.Errorf("torrent %d: %d look-ups in an hour", k, len(at))
+		}
+	}
+}
+
+// TestLookupsMany: ten thousand torrents stay within the budget of packets, none starves, and who needs peers need not queue.
+func TestLookupsMany(t *testing.T) {
+	b := newLookBench(t, 10_000)
+	const hungry = budget.Key(9_999)
+	sent := 0
+	got := b.until(6*time.Hour, func(k budget.Key) result {
+		sent += 60
+		return result{packets: 60, hungry: k == hungry}
+	})
+	if most := lookPackets*6*3600 + int(lookBurst/time.Second)*lookPackets + maxLookups*60; sent > most {
+		t.Errorf("%d packets, %d are allowed", sent, most)
+	}
+	if len(got) != 10_000 {
+		t.Errorf("only %d torrents were looked up", len(got))
+	}
+	for k, at := range got {
+		if k != hungry && len(at) > 2*6*2 || len(at) == 0 {
+			t.Errorf("torrent %d: %d look-ups", k, len(at))
+		}
+	}
+	if n := len(got[hungry]); n < 10 {
+		t.Errorf("the hungry one was looked up %d times", n)
+	}
+}
+
+// TestLookupsNeed: who runs out of peers is looked up a minute after the last time, and less often if that happens again and again.
+func TestLookupsNeed(t *testing.T) {
+	b := newLookBench(t, 1)
+	enough := func(budget.Key) result { return result{packets: 60} }
+	b.until(10*time.Second, enough)
+	times := 0
+	for range 6 * 60 {
+		b.need(1)
+		times += len(b.until(time.Minute, enough)[1])
+	}
+	if times < 20 || times > 60 {
+		t.Errorf("%d look-ups in six hours of need", times)
+	}
+	b.remove(1)
+	b.need(1)
+	if _, ok := b.next(b.now.Add(time.Hour)); ok {
+		t.Error("a torrent that was removed is looked up")
+	}
+}
+
+// TestLookupsAgain: what changes during a look-up leads to another one at once; what was removed meanwhile does not come back.
+func TestLookupsAgain(t *testing.T) {
+	b := newLookBench(t, 1)
+	k, _ := b.next(b.now)
+	b.add(b.now, k)
+	if _, ok := b.next(b.now); ok {
+		t.Error("one torrent is looked up twice at a time")
+	}
+	b.done(b.now, k, result{})
+	if _, ok := b.next(b.now); !ok {
+		t.Error("no second look-up")
+	}
+	b.remove(k)
+	b.done(b.now, k, result{})
+	if !b.wake().IsZero() || b.running != 0 {
+		t.Errorf("something is left: %+v", b.lookups)
+	}
+	b.add(b.now, k)
+	b.until(10*time.Second, func(budget.Key) result { return result{} })
+	b.all(b.now, comeback)
+	if at := b.wake(); at.After(b.now.Add(comeback)) {
+		t.Errorf("after a sleep the next look-up is %v away", at.Sub(b.now))
+	}
+}
