@@ -78,8 +78,8 @@ func TestG06PrivateMagnetLeavesDHT(t *testing.T) {
 // links of 50 ms.
 func TestFigureMagnetDHT(t *testing.T) {
 	const (
-		nodes  = 60
-		hashes = 40
+		nodes  = 60 / fewer
+		hashes = 40 / fewer
 	)
 	synctest.Test(t, func(t *testing.T) {
 		w := newSim(t, 16<<10, 16<<10)
