@@ -72,7 +72,7 @@ func (s *Session) lookForSpace(t *torrent) {
 // resume lets a torrent go on that was paused, failed or waits for space.
 func (s *Session) resume(ctx context.Context, t *torrent) error {
 	sw := t.running()
-	if sw == nil {
+	if sw == nil || t.over.Load() {
 		return fmt.Errorf("%s cannot be resumed, it must be added again", t.title())
 	}
 	_, failure, _ := t.look()
