@@ -224,6 +224,9 @@ func TestMagnetCannotBegin(t *testing.T) {
 				if peers, err := seed.s.Peers(t.Context(), w.tor.ID); len(peers) != 0 || err != nil {
 					t.Errorf("still connected: %v, %v", peers, err)
 				}
+				if err := n.s.Resume(t.Context(), w.tor.ID); err == nil || n.status().Phase != status.Failed {
+					t.Errorf("resumed: %v", err)
+				}
 				if err := n.s.Remove(t.Context(), w.tor.ID); err != nil {
 					t.Error(err)
 				}
