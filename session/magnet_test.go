@@ -171,6 +171,9 @@ func TestMetadataOnly(t *testing.T) {
 		seed := w.node(quick).seed()
 		n := w.node(quick)
 		n.start(Add{Magnet: w.magnet(seed.addr()), MetadataOnly: true})
+		if st := n.status(); st.ID != w.tor.ID || st.Name == "" || st.Phase != status.Metadata {
+			t.Errorf("at once: %+v", st)
+		}
 		if err := n.s.Wait(t.Context(), w.tor.ID); err != nil {
 			t.Fatal(err)
 		}
