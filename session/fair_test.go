@@ -33,7 +33,7 @@ func TestFigureFairUploads(t *testing.T) {
 		w := newSim(t, 64<<20, 256<<10)
 		defer w.close()
 		seed := w.node(simnet.Link{Up: 20 << 20, Down: 20 << 20, Latency: 20 * time.Millisecond})
-		seed.cfg.Limits.Up, seed.cfg.Limits.Slots = 1<<20, 50
+		seed.cfg.Limits.Up, seed.cfg.Limits.Slots, seed.cfg.NoPex = 1<<20, 50, true // the others are not to meet
 		put(t, seed.disk, "file.bin", w.data)
 		seed.start(Add{Seed: true, Trust: true, NoSuperSeed: true})
 		var all []*node

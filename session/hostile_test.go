@@ -17,7 +17,6 @@ import (
 	"shoal/internal/fakepeer"
 	"shoal/internal/simnet"
 	"shoal/metainfo"
-	"shoal/peer"
 	"shoal/peer/wire"
 	"shoal/tracker"
 )
@@ -229,9 +228,6 @@ func besieged(t *testing.T, seed uint64, honest, hostile int, kinds ...int) (mea
 		for range honest {
 			n := w.node(link)
 			n.cfg.Seed, n.cfg.Log = seed<<8|uint64(w.next), slog.New(seen)
-			// The foes speak no encryption. A handshake that takes a round trip longer than theirs would let them into the
-			// seed's slots first, for a turn of a minute, which is not what is measured here.
-			n.cfg.Encryption = peer.NoEncryption
 			all = append(all, n)
 			addrs = append(addrs, netip.AddrPortFrom(n.host.Addr(), 6881).String())
 		}

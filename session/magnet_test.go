@@ -171,6 +171,9 @@ func TestMetadataOnly(t *testing.T) {
 		seed := w.node(quick).seed()
 		n := w.node(quick)
 		n.start(Add{Magnet: w.magnet(seed.addr()), MetadataOnly: true})
+		if st := n.status(); st.ID != w.tor.ID || st.Name == "" || st.Phase != status.Metadata {
+			t.Errorf("at once: %+v", st)
+		}
 		if err := n.s.Wait(t.Context(), w.tor.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -223,6 +226,9 @@ func TestMagnetCannotBegin(t *testing.T) {
 				}
 				if peers, err := seed.s.Peers(t.Context(), w.tor.ID); len(peers) != 0 || err != nil {
 					t.Errorf("still connected: %v, %v", peers, err)
+				}
+				if err := n.s.Resume(t.Context(), w.tor.ID); err == nil || n.status().Phase != status.Failed {
+					t.Errorf("resumed: %v", err)
 				}
 				if err := n.s.Remove(t.Context(), w.tor.ID); err != nil {
 					t.Error(err)

@@ -76,7 +76,7 @@ func (s *Session) lookForSpace(t *torrent) {
 // goOn lets a torrent go on that was paused, failed or waits for space.
 func (s *Session) goOn(ctx context.Context, t *torrent) error {
 	sw := t.running()
-	if sw == nil {
+	if sw == nil || t.over.Load() {
 		return fmt.Errorf("%s cannot be resumed, it must be added again", t.title())
 	}
 	_, failure, _ := t.look()

@@ -49,6 +49,7 @@ type torrent struct {
 // the torrent's own goroutine may look at them once known says so.
 type contents struct {
 	known, begun atomic.Bool // begun: the swarm has them too
+	over         atomic.Bool // it could not begin, and never will
 	private      atomic.Bool // as far as known
 	met          chan *metainfo.Torrent
 	tor          *metainfo.Torrent
@@ -116,6 +117,7 @@ func (t *torrent) run() {
 		t.work(have, search)
 	case t.ctx.Err() == nil:
 		t.s.log.Error("torrent cannot start", "torrent", t.id, "err", err)
+		t.over.Store(true)
 		t.set(func() { t.err = err })
 		search.stop()
 		t.s.announce.goodbyes(t.s.announce.remove(t))
@@ -240,17 +242,18 @@ func (t *torrent) work(have metainfo.Bitfield, search *search) {
 	cfg.Info, cfg.Metadata, cfg.Have, cfg.Store, cfg.Priorities = t.info, t.tor.InfoBytes, have, t.store, t.add.Priorities
 	cfg.DownTotal, cfg.UpTotal = rec.DownTotal, rec.UpTotal
 	s.keep.begin(t, have)
-	t.haveComplete(have)
 	if search != nil {
-		search.sw.Begin(cfg)
+		_ = search.sw.Begin(t.ctx, cfg) // fails when both have ended
 		t.begun.Store(true)
 		s.overlay.seek(t) // now it may be announced
+		t.haveComplete(have)
 		<-search.ended
 		return
 	}
 	sw := swarm.New(cfg)
 	t.swarm.Store(sw)
 	t.begun.Store(true)
+	t.haveComplete(have)
 	t.goOnline()
 	_ = sw.Run(t.ctx) // ends with its context only
 }

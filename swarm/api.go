@@ -27,8 +27,10 @@ func (s *Swarm) Attach(link Link, h Hello) Sink {
 
 // Begin makes a swarm that found its info dictionary (Host.Metadata) download and serve: cfg is what New would take, with Info. Limits
 // that were set meanwhile stay as they are, and so do the connections, which hear what is new. Without a call the swarm only goes on finding peers. It has
-// no effect on a swarm that has begun.
-func (s *Swarm) Begin(cfg Config) { s.inbox.post(event{kind: evBegin, more: &eventMore{config: &cfg}}) }
+// no effect on a swarm that has begun, returns like Pause, and must not be called from a method of Host.
+func (s *Swarm) Begin(ctx context.Context, cfg Config) error {
+	return s.post(ctx, event{kind: evBegin, more: &eventMore{config: &cfg}})
+}
 
 // DialFailed answers Host.Dial when there is no connection to attach.
 func (s *Swarm) DialFailed(addr netip.AddrPort, err error) {

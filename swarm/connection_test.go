@@ -54,7 +54,7 @@ type liveHost struct {
 func (h *liveHost) Metadata(t *metainfo.Torrent) {
 	h.note("metadata")
 	h.cfg.Metadata = t.InfoBytes
-	h.s.Begin(h.cfg)
+	go func() { _ = h.s.Begin(context.Background(), h.cfg) }() // fails when it has ended
 }
 
 func (h *liveHost) Dial(a netip.AddrPort) { h.s.DialFailed(a, errors.New("refused")) }

@@ -62,7 +62,7 @@ type Host interface {
 	// ExternalAddr reports our own address as the remote at by sees it (BEP 10 yourip).
 	ExternalAddr(addr, by netip.Addr)
 	// Metadata is called once, when the info dictionary of a swarm was found that began without: ID, Info and InfoBytes of t
-	// are set. The swarm keeps its connections and waits for Begin.
+	// are set. The swarm keeps its connections and waits for Begin, which others must call: this is the loop.
 	Metadata(t *metainfo.Torrent)
 	// DHTNode says that a peer runs a DHT node at addr (BEP 5).
 	DHTNode(addr netip.AddrPort)

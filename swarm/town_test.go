@@ -108,7 +108,7 @@ func (c *citizen) Metadata(t *metainfo.Torrent) {
 	c.w.work.Go(func() {
 		time.Sleep(c.wait)
 		if c.wait >= 0 {
-			c.s.Begin(c.cfg)
+			_ = c.s.Begin(context.Background(), c.cfg) // fails when it has ended
 		}
 	})
 }
@@ -235,7 +235,9 @@ func TestMetadataAlone(t *testing.T) {
 		if h := c.s.Have(); h.Count() != 0 {
 			t.Error(h.Count())
 		}
-		c.s.Begin(c.cfg) // too late
+		if err := c.s.Begin(ctx, c.cfg); err != ErrEnded { // too late
+			t.Error(err)
+		}
 	})
 }
 
