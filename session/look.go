@@ -106,7 +106,7 @@ func (o *overlay) lookUp(ctx context.Context, k budget.Key) result {
 	o.vote()
 	snap := t.running().Snapshot()
 	seeks := snap.Phase == status.Leeching || snap.Phase == status.Metadata
-	return result{packets: st.Asked + st.Announced, silent: errors.Is(err, dht.ErrNoNodes), hungry: seeks && snap.Peers < fewPeers}
+	return result{packets: st.Asked + st.Announced, silent: errors.Is(err, dht.ErrNoNodes), nobody: st.Peers == 0, hungry: seeks && snap.Peers < fewPeers}
 }
 
 // vote lets our nodes take part in finding out our own addresses: theirs is the word of ten networks and more.
@@ -179,7 +179,8 @@ func (s *Session) LookUp(ctx context.Context, h metainfo.Hash, announce uint16, 
 // DHTNode is our node of one family in numbers.
 type DHTNode struct {
 	dht.Stats
-	IPv6 bool
+	IPv6  bool
+	Known []dht.NodeInfo // the table, those far away first
 	// Strangers are datagrams on the socket that were of no protocol we speak; Missed those of the DHT that came too fast.
 	Strangers, Missed uint64
 }
@@ -188,7 +189,7 @@ type DHTNode struct {
 func (s *Session) DHTNodes() (out []DHTNode) {
 	for _, m := range s.overlay.members {
 		out = append(out, DHTNode{
-			Stats: m.node.Stats(), IPv6: m.v6,
+			Stats: m.node.Stats(), IPv6: m.v6, Known: m.node.Nodes(),
 			Strangers: m.socket.strangers(dhtProtocol), Missed: m.socket.dropped[dhtProtocol].Load(),
 		})
 	}

@@ -11,7 +11,8 @@ import (
 // When torrents are looked up in the DHT, each time with an announce.
 const (
 	lookEvery   = 15 * time.Minute // and up to as much again
-	lookHungry  = 5 * time.Second  // the first pause of a torrent with few peers; then three times as long, up to
+	lookNobody  = time.Second      // the first pause of a download of which no peer was found, and
+	lookHungry  = 15 * time.Second // of one that has few peers; then three times as long, up to
 	lookWaiting = time.Minute      // this, and beyond it twice as long, up to lookEvery
 	lookBlind   = 5 * time.Second  // the first pause when no node answers, doubled up to lookWaiting
 	fewPeers    = 5                // a download with fewer connections looks for more
@@ -116,6 +117,7 @@ func (l *lookups) next(now time.Time) (budget.Key, bool) {
 type result struct {
 	packets int
 	silent  bool // no node answered
+	nobody  bool // no peer was found
 	hungry  bool // the torrent has few peers and wants more
 }
 
@@ -139,7 +141,11 @@ func (l *lookups) done(now time.Time, k budget.Key, r result) {
 	case r.silent:
 		e.pause = min(max(2*e.pause, lookBlind), lookWaiting)
 	case r.hungry && e.pause < lookWaiting:
-		e.pause = min(max(3*e.pause, lookHungry), lookWaiting)
+		first := lookHungry
+		if r.nobody {
+			first = lookNobody
+		}
+		e.pause = min(max(3*e.pause, first), lookWaiting)
 	case r.hungry:
 		e.pause = min(2*e.pause, lookEvery)
 	default:

@@ -5,11 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	mrand "math/rand/v2"
-	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,7 +20,6 @@ import (
 	"shoal/metainfo"
 	"shoal/session"
 	"shoal/session/budget"
-	"shoal/tracker"
 )
 
 // demoName is the file that the demo makes and moves.
@@ -41,8 +39,10 @@ func newDemo(con *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Move a file between two peers on this machine",
-		Long: `Makes a file of random bytes, starts a tracker and two peers on the loopback
-interface, lets them find each other and moves the file from one to the other.
+		Long: `Makes a file of random bytes and starts two peers and a third node on the
+loopback interface. One peer has the file, the other gets a magnet link with
+nothing but the info hash. There is no tracker: they find each other through the
+distributed hash table, which the third node lets them enter, and move the file.
 Nothing leaves this machine and nothing stays behind.`,
 		Example: "  shoal demo\n  shoal demo --size 1GiB --rate 0       as fast as this machine can",
 		Args:    cobra.NoArgs,
@@ -89,15 +89,11 @@ func demo(ctx context.Context, con *console, o *demoOptions) (err error) {
 		return err
 	}
 	defer closeLog()
-	url, closeTracker, err := serveTracker(ctx, session.SystemNet{})
-	if err != nil {
-		return err
-	}
-	defer closeTracker()
 	d := demoRun{o: o, con: con, log: log, giver: filepath.Join(dir, "giver"), taker: filepath.Join(dir, "taker")}
-	if d.torrent, err = d.prepare(ctx, url); err != nil {
+	if d.torrent, err = d.prepare(ctx); err != nil {
 		return err
 	}
+	d.magnet = metainfo.Magnet{ID: d.torrent.ID}
 	con.Note("made %s of random bytes; one peer gives it to the other, on this machine alone: nobody outside can connect", text.SizeBinary(int64(o.size)))
 	if err := d.move(ctx); err != nil {
 		return err
@@ -109,7 +105,7 @@ func demo(ctx context.Context, con *console, o *demoOptions) (err error) {
 	if !equal {
 		return withCode(exitDamaged, errors.New("the two copies differ"))
 	}
-	d.tell(url)
+	d.tell()
 	return nil
 }
 
@@ -120,12 +116,14 @@ type demoRun struct {
 	log          *slog.Logger
 	giver, taker string // folders
 	torrent      *metainfo.Torrent
+	magnet       metainfo.Magnet
+	way          netip.AddrPort // the node that the peers enter through
 	took         time.Duration
 	sent         int64 // payload bytes that the giver sent
 }
 
 // prepare makes the folders, the file and its torrent.
-func (d *demoRun) prepare(ctx context.Context, url string) (*metainfo.Torrent, error) {
+func (d *demoRun) prepare(ctx context.Context) (*metainfo.Torrent, error) {
 	if err := errors.Join(os.Mkdir(d.giver, 0o700), os.Mkdir(d.taker, 0o700)); err != nil {
 		return nil, err
 	}
@@ -133,18 +131,18 @@ func (d *demoRun) prepare(ctx context.Context, url string) (*metainfo.Torrent, e
 	if err := randomFile(ctx, file, int64(d.o.size)); err != nil {
 		return nil, err
 	}
-	return makeTorrent(ctx, d.con, file, metainfo.BuildOptions{Trackers: [][]string{{url}}})
+	return makeTorrent(ctx, d.con, file, metainfo.BuildOptions{})
 }
 
 // tell says what happened, in five lines.
-func (d *demoRun) tell(url string) {
+func (d *demoRun) tell() {
 	n, in := int64(d.o.size), d.torrent.Info
 	speed := text.Rate(int64(float64(n) / d.took.Seconds()))
 	d.con.Result("made      %s of random bytes, %d pieces of %s, info hash %s", text.SizeBinary(n), in.NumPieces(), text.SizeBinary(in.PieceLength()), d.torrent.ID)
-	d.con.Result("found     two peers heard of each other from the tracker at %s", url)
+	d.con.Result("found     without a tracker: in the DHT, entered at %v, with nothing but %s", d.way, d.magnet.String())
 	d.con.Result("moved     %s in %s, %s%s", text.Size(n), seconds(d.took), speed, d.o.limited())
 	d.con.Result("checked   every piece against its hash, and both files byte for byte: they are equal")
-	d.con.Result("removed   everything again; now yours: shoal seed PATH, shoal get FILE.torrent")
+	d.con.Result("removed   everything again; now yours: shoal seed PATH, shoal get MAGNET")
 	d.con.Event(demoEvent{newEvent("done"), d.torrent.ID.String(), n, in.NumPieces(), d.took.Seconds(), d.sent, true})
 }
 
@@ -155,8 +153,14 @@ func (o *demoOptions) limited() string {
 	return " (held back to " + text.Rate(int64(o.rate)) + "; --rate 0 for full speed)"
 }
 
-// move runs the two peers until the taker has everything.
+// move runs the two peers and the node between them until the taker has everything.
 func (d *demoRun) move(ctx context.Context) (err error) {
+	third, err := d.start(budget.Limits{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, third.Close()) }()
+	d.way = third.Addrs()[0]
 	from, err := d.peer(ctx, budget.Limits{Up: int64(d.o.rate)}, session.Add{Torrent: d.torrent, Seed: true, Trust: true}, d.giver)
 	if err != nil {
 		return err
@@ -166,7 +170,7 @@ func (d *demoRun) move(ctx context.Context) (err error) {
 		return because(ctx, err)
 	}
 	began := time.Now()
-	to, err := d.peer(ctx, budget.Limits{}, session.Add{Torrent: d.torrent}, d.taker)
+	to, err := d.peer(ctx, budget.Limits{}, session.Add{Magnet: &d.magnet}, d.taker)
 	if err != nil {
 		return err
 	}
@@ -193,13 +197,22 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// peer starts a session on the loopback interface with one torrent.
+// start starts a session on the loopback interface, which enters the DHT through the third node.
+func (d *demoRun) start(limits budget.Limits) (*engine, error) {
+	cfg := session.Config{Listen: "127.0.0.1:0", NoLSD: true, NoPex: true, Client: clientName, Limits: limits, Log: d.log, DHT: &session.DHT{}}
+	if d.way.IsValid() {
+		cfg.DHT.Bootstrap = []string{d.way.String()}
+	}
+	return start(cfg)
+}
+
+// peer starts a session with one torrent.
 func (d *demoRun) peer(ctx context.Context, limits budget.Limits, add session.Add, dir string) (*engine, error) {
 	folder, err := fsys.OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	e, err := start(session.Config{Listen: "127.0.0.1:0", NoLSD: true, Client: clientName, Limits: limits, Log: d.log})
+	e, err := d.start(limits)
 	if err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}
@@ -208,21 +221,6 @@ func (d *demoRun) peer(ctx context.Context, limits budget.Limits, add session.Ad
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
-}
-
-// serveTracker runs a tracker on the loopback interface.
-func serveTracker(ctx context.Context, n session.Net) (url string, closeIt func(), err error) {
-	l, err := n.Listen(ctx, "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, fmt.Errorf("tracker of the demo: %w", err)
-	}
-	server := &http.Server{Handler: tracker.NewServer(5 * time.Second), ReadHeaderTimeout: 5 * time.Second}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(l) // ends with Close
-	}()
-	return "http://" + l.Addr().String() + "/announce", func() { _ = server.Close(); <-ended }, nil
 }
 
 // randomFile fills a new file with n random bytes.

@@ -38,8 +38,10 @@ func start(cfg session.Config) (*engine, error) {
 }
 
 // open starts a session as the flags want it, with state and log.
-func open(con *console, n *netFlags) (*engine, error) {
-	cfg := n.config()
+func open(con *console, n *netFlags) (*engine, error) { return openWith(con, n.config()) }
+
+// openWith starts a session with state and log.
+func openWith(con *console, cfg session.Config) (*engine, error) {
 	log, closeLog, err := con.logger()
 	if err != nil {
 		return nil, err

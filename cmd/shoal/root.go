@@ -57,7 +57,8 @@ A flag wins over the environment.
   shoal get debian.torrent                     download into this folder, then end
   shoal seed ~/Music/album                     make a torrent of it and serve it
   shoal create ~/Music/album --tracker http://tracker.example/announce
-  shoal inspect debian.torrent                 what is inside`,
+  shoal inspect debian.torrent                 what is inside
+  shoal dht                                    who is near us in the DHT`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       versionLine(),
@@ -85,7 +86,7 @@ A flag wins over the environment.
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainFlagError(err) })
 	con.register(root.PersistentFlags())
-	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDemo(con), newCompletion(con), newMan(con), newVersion(con))
+	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDHT(con), newDemo(con), newCompletion(con), newMan(con), newVersion(con))
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.DisableDefaultCmd = true
 	for _, c := range root.Commands() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,14 +30,29 @@ func (e *engine) explainSilence(ctx context.Context, con *console, jobs []*job) 
 		if err != nil {
 			return
 		}
-		con.Note("%s: no peers yet: %s", text.Clean(t.Name, 60), reasons(list))
+		st, err := e.Stats(ctx)
+		if err != nil {
+			return
+		}
+		con.Note("%s: no peers yet: %s", text.Clean(t.Name, 60), reasons(list, !t.Private, st.DHT))
 	}
 }
 
-// reasons puts what the trackers say into words.
-func reasons(list []status.Tracker) string {
+// reasons puts into words what the trackers say and, where a torrent may use it, how it stands with the DHT.
+func reasons(list []status.Tracker, public bool, nodes []status.DHT) string {
+	words := trackerWords(list)
+	if public && len(nodes) > 0 {
+		return words + "; " + dhtWords(nodes)
+	}
 	if len(list) == 0 {
-		return "the torrent has no tracker; name a peer with --peer"
+		words += "; name a peer with --peer"
+	}
+	return words
+}
+
+func trackerWords(list []status.Tracker) string {
+	if len(list) == 0 {
+		return "the torrent has no tracker"
 	}
 	var words []string
 	for _, t := range list {
@@ -51,4 +67,15 @@ func reasons(list []status.Tracker) string {
 		return "no tracker has answered"
 	}
 	return strings.Join(words, "; ")
+}
+
+func dhtWords(nodes []status.DHT) string {
+	good := 0
+	for _, n := range nodes {
+		good += n.Good
+	}
+	if good == 0 {
+		return "no DHT node answers"
+	}
+	return fmt.Sprintf("of %d DHT nodes that answer none knows a peer", good)
 }
