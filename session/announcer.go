@@ -115,9 +115,13 @@ func (a *announcer) enter(ctx context.Context, url string) (leave func(), err er
 	}
 }
 
-// add begins to announce a torrent, in the local network too.
+// add begins to announce a torrent, in the local network too, unless it was removed: that may be while it is being started.
 func (a *announcer) add(t *torrent) {
 	a.s.lookLocally(t)
+	if t.removed.Load() {
+		a.s.lookAway(t)
+		return
+	}
 	if a.s.cfg.NoTrackers || len(t.trackers) == 0 {
 		return
 	}
@@ -127,7 +131,7 @@ func (a *announcer) add(t *torrent) {
 		baseUp: snap.UpTotal, baseDown: snap.DownTotal,
 	}
 	a.mu.Lock()
-	if a.find(t) == nil {
+	if a.find(t) == nil && !t.removed.Load() { // else remove has been here
 		a.list = append(a.list, e)
 	}
 	a.mu.Unlock()
