@@ -296,3 +296,27 @@ func TestPort(t *testing.T) {
 		t.Error("a seeker does not hear")
 	}
 }
+
+// TestGossipGivesWay: candidates that only peers named keep none out that a tracker names, though all room is taken.
+func TestGossipGivesWay(t *testing.T) {
+	s := candidates{index: map[netip.AddrPort]int{}, bans: map[netip.Addr]struct{}{}}
+	for i := range maxCandidates {
+		s.add(netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8), byte(i)}), 6881), FromPeer)
+	}
+	if s.add(netip.MustParseAddrPort("9.9.9.9:1"), FromPeer) != nil {
+		t.Fatal("there was room")
+	}
+	s.list[0].met = true
+	s.enter(&s.list[1], candDialing)
+	for i := range 100 {
+		if s.add(netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, 9, byte(i)}), 6881), FromTracker) == nil {
+			t.Fatal("a tracker's address was not taken")
+		}
+	}
+	if len(s.list) != maxCandidates || len(s.index) != maxCandidates || s.list[0].kind != FromPeer || s.list[1].kind != FromPeer {
+		t.Error("the wrong ones gave way")
+	}
+	if s.add(netip.MustParseAddrPort("9.9.9.9:1"), FromPeer) != nil {
+		t.Error("gossip took the place of gossip")
+	}
+}
