@@ -230,6 +230,9 @@ func TestP03Private(t *testing.T) {
 		s := h.become(nil)
 		s.log.Reset()
 		for id := piece.PeerID(2); id < 9; id++ {
+			if err := s.do(fmt.Sprintf("addresses 10.0.0.%d:6881", id)); err != nil { // of the tracker
+				t.Fatal(err)
+			}
 			s.gossips(id, fmt.Sprintf("10.0.0.%d:6881", id), false)
 			s.says(id, pexOf("10.9.9.9:6881"))
 		}

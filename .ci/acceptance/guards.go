@@ -127,6 +127,7 @@ var guards = []guard{
 	{"G05", "swarm/seek.go", "if s.cands.list[i].met {", "", "swarm ^TestG05"},
 	{"G05", "swarm/seek_info.go", "return a.held == 0 || orphans > metaOrphans", "return false", "swarm ^TestX02"},
 	{"G06", "swarm/seek_info.go", "s.goPrivate()", "{}", "swarm ^TestG06"},
+	{"G06", "swarm/common.go", "case c.private && !p.hello.Incoming && c.cands.find(p.listen) == nil:", "case false:", "swarm ^TestG06"},
 	{"G06", "swarm/seek_info.go", "if k := &s.cands.list[i]; !k.kind.Trusted() && (k.state == candIdle || k.state == candDialing) {", "", "swarm ^TestG06"},
 	{"G06", "swarm/core.go", "c.private = cfg.Info.Private()", "{}", "swarm ^TestG06"},
 	{"X02", "peer/wire/ext.go", "if v, ok := bencode.Int(raw); ok && v > 0 && v <= MaxMetadata {", "if v, ok := bencode.Int(raw); ok {", "swarm ^TestX02"},
