@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,7 @@ func ariaDHT(dir string, at netip.AddrPort) *foreign {
 type dhtCase struct {
 	seed, get string
 	within    time.Duration
+	routers   bool // we are not told of the node, but know the names of the public ones
 }
 
 // TestInteropDHT: a seed on one machine, a magnet link with nothing but the info hash on another, on a third a libtorrent that is
@@ -91,10 +93,15 @@ func TestInteropDHT(t *testing.T) {
 	v := newVillage(t)
 	soon, theirTime := 15*time.Second, 90*time.Second // timers of others are not ours
 	for _, c := range []dhtCase{
-		{"shoal", "shoal", soon}, {"libtorrent", "shoal", soon}, {"shoal", "libtorrent", soon},
-		{"aria2", "shoal", theirTime}, {"shoal", "aria2", theirTime}, {"qbittorrent", "shoal", theirTime}, {"shoal", "qbittorrent", theirTime},
+		{"shoal", "shoal", soon, false}, {"libtorrent", "shoal", soon, false}, {"shoal", "libtorrent", soon, false}, {"shoal", "shoal", soon, true},
+		{"aria2", "shoal", theirTime, false}, {"shoal", "aria2", theirTime, false},
+		{"qbittorrent", "shoal", theirTime, false}, {"shoal", "qbittorrent", theirTime, false},
 	} {
-		t.Run(c.seed+" has, "+c.get+" gets", func(t *testing.T) {
+		name := c.seed + " has, " + c.get + " gets"
+		if c.routers {
+			name += ", through routers"
+		}
+		t.Run(name, func(t *testing.T) {
 			// A new one each time: libtorrent waits 15 s for each node that the last transfer has left behind.
 			node := v.on(0, libtorrentDHT(netip.MustParseAddrPort(villageNode), ""))
 			node.start(t, "-", t.TempDir())
@@ -120,7 +127,7 @@ func TestInteropOurNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(node.kill)
-	v.transfer(t, dhtCase{"libtorrent", "libtorrent", 30 * time.Second})
+	v.transfer(t, dhtCase{"libtorrent", "libtorrent", 30 * time.Second, false})
 	interruptIt(t, node)
 }
 
@@ -150,8 +157,12 @@ func (v *village) transfer(t *testing.T, c dhtCase) {
 	}
 	output(t, "shoal", "create", filepath.Join(dir, torrent.name), "-o", torrent.file)
 	link := regexp.MustCompile(`magnet:\?xt=urn:btih:[0-9a-f]{40}`).FindString(output(t, "shoal", "inspect", "--magnet", torrent.file))
+	way := []string{"--bootstrap", villageNode}
+	if c.routers {
+		way = nil
+	}
 	if c.seed == "shoal" {
-		seed := v.machines[1].shoal(t, "DHT", "seed", "--listen", from.String(), "--bootstrap", villageNode, "--data", dir, torrent.file)
+		seed := v.machines[1].shoal(t, "DHT", slices.Concat([]string{"seed", "--listen", from.String(), "--data", dir, torrent.file}, way)...)
 		awaits(t, seed, "seeding")
 		defer interruptIt(t, seed)
 	} else {
@@ -165,7 +176,7 @@ func (v *village) transfer(t *testing.T, c dhtCase) {
 	}
 	began := time.Now()
 	if c.get == "shoal" {
-		v.machines[2].shoal(t, "DHT", "get", "--listen", to.String(), "--bootstrap", villageNode, "-o", out, link).mustEndWithin(t, 0, c.within)
+		v.machines[2].shoal(t, "DHT", slices.Concat([]string{"get", "--listen", to.String(), "-o", out, link}, way)...).mustEndWithin(t, 0, c.within)
 	} else {
 		get := v.client(t, c.get, 2, to)
 		get.start(t, link, out)
