@@ -18,7 +18,7 @@ type Query struct {
 	// Only restricts the answer to some pieces, for a peer that chokes us but
 	// allows those (BEP 6); nil allows all. It must be cheap.
 	Only func(i int) bool
-	// Slow marks a peer that failed to deliver in time: it opens no piece
+	// Slow marks a peer that failed to deliver in time, while another does: it opens no piece
 	// that others have, is asked no second time for a block that it failed at while others have it,
 	// and gets no twins.
 	Slow bool

@@ -115,10 +115,15 @@ func (a *announcer) enter(ctx context.Context, url string) (leave func(), err er
 	}
 }
 
-// add begins to announce a torrent, in the local network and the DHT too.
+// add begins to announce a torrent, in the local network and the DHT too, unless it was removed: that may be while it is being
+// started.
 func (a *announcer) add(t *torrent) {
 	a.s.lookLocally(t)
 	a.s.overlay.seek(t)
+	if t.removed.Load() {
+		a.s.lookAway(t)
+		return
+	}
 	if a.s.cfg.NoTrackers || len(t.trackers) == 0 {
 		return
 	}
@@ -128,7 +133,7 @@ func (a *announcer) add(t *torrent) {
 		baseUp: snap.UpTotal, baseDown: snap.DownTotal,
 	}
 	a.mu.Lock()
-	if a.find(t) == nil {
+	if a.find(t) == nil && !t.removed.Load() { // else remove has been here
 		a.list = append(a.list, e)
 	}
 	a.mu.Unlock()

@@ -37,7 +37,7 @@ func TestFigureFairUploads(t *testing.T) {
 		put(t, seed.disk, "file.bin", w.data)
 		seed.start(Add{Seed: true, Trust: true, NoSuperSeed: true})
 		var all []*node
-		for range 50 {
+		for range 50 / fewer {
 			n := w.node(simnet.Link{Up: 4 << 10, Down: 1 << 20, Latency: 20 * time.Millisecond})
 			n.cfg.Limits.Up = 1 // only what comes from the seed counts
 			n.start(Add{Peers: []string{seed.addr()}})
@@ -77,7 +77,7 @@ func TestFigureFairTorrents(t *testing.T) {
 			// The content is the same, the files are not: each torrent has its folder.
 			from.start(Add{Seed: true, Trust: true, NoSuperSeed: true})
 			to.start(Add{Peers: []string{from.addr()}})
-			for i := range 49 {
+			for i := range 50/fewer - 1 {
 				tor := *w.tor
 				tor.ID = metainfo.ID{V1: metainfo.Hash{9, byte(i)}}
 				if _, err := from.s.Add(t.Context(), Add{Torrent: &tor, Folder: from.disk, Seed: true, Trust: true, NoSuperSeed: true}); err != nil {

@@ -23,6 +23,10 @@ func (o *overlay) seek(t *torrent) {
 	o.mu.Lock()
 	o.sched.add(time.Now(), t.key)
 	o.mu.Unlock()
+	if t.removed.Load() { // meanwhile
+		o.leave(t)
+		return
+	}
 	o.poke()
 	if names := t.nodes(); len(names) > 0 {
 		o.s.wg.Go(func() {

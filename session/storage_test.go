@@ -51,7 +51,7 @@ func TestS01DiskFull(t *testing.T) {
 func TestS01EveryCall(t *testing.T) {
 	t.Parallel()
 	total, stops := 0, 0
-	for call := 1; ; call++ {
+	for call := 1; ; call += fewer {
 		reached := false
 		bubble(t, func(t *testing.T, w *sim, seed *node) {
 			n := w.node(quick)

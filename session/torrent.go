@@ -108,13 +108,18 @@ func (t *torrent) run() {
 		if err == nil {
 			err = t.prepare(have)
 		}
+		if err == nil {
+			err = t.begin(have, search)
+		}
 	}
 	switch {
 	case err == nil && t.add.MetadataOnly:
 		t.set(func() { t.complete = true })
 		<-t.ctx.Done()
+	case err == nil && search != nil:
+		<-search.ended
 	case err == nil:
-		t.work(have, search)
+		_ = t.running().Run(t.ctx) // ends with its context only
 	case t.ctx.Err() == nil:
 		t.s.log.Error("torrent cannot start", "torrent", t.id, "err", err)
 		t.over.Store(true)
@@ -234,28 +239,27 @@ func (t *torrent) config() swarm.Config {
 	}
 }
 
-// work is the torrent's life as a swarm: that of the search, or one of its own.
-func (t *torrent) work(have metainfo.Bitfield, search *search) {
+// begin makes the torrent's swarm, or has that of the search download and serve. It fails when that has ended before.
+func (t *torrent) begin(have metainfo.Bitfield, search *search) error {
 	s := t.s
 	rec := t.record.get()
 	cfg := t.config()
 	cfg.Info, cfg.Metadata, cfg.Have, cfg.Store, cfg.Priorities = t.info, t.tor.InfoBytes, have, t.store, t.add.Priorities
 	cfg.DownTotal, cfg.UpTotal = rec.DownTotal, rec.UpTotal
 	s.keep.begin(t, have)
-	if search != nil {
-		_ = search.sw.Begin(t.ctx, cfg) // fails when both have ended
-		t.begun.Store(true)
-		s.overlay.seek(t) // now it may be announced
-		t.haveComplete(have)
-		<-search.ended
-		return
+	if search == nil {
+		t.swarm.Store(swarm.New(cfg))
+	} else if err := search.sw.Begin(t.ctx, cfg); err != nil {
+		return err
 	}
-	sw := swarm.New(cfg)
-	t.swarm.Store(sw)
 	t.begun.Store(true)
 	t.haveComplete(have)
-	t.goOnline()
-	_ = sw.Run(t.ctx) // ends with its context only
+	if search == nil {
+		t.goOnline()
+	} else {
+		s.overlay.seek(t) // now it may be announced
+	}
+	return nil
 }
 
 // haveComplete notes a download that was complete when it was found.

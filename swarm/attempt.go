@@ -16,11 +16,12 @@ const (
 	metaDepth  = 4
 	metaAskers = 3
 	metaSoon   = 3 * time.Second
-	// metaPatience is how long a piece may take; a peer that takes longer, or rejects, is asked again after metaRest,
-	// which doubles each time up to metaLongRest.
-	metaPatience = 15 * time.Second
-	metaRest     = 30 * time.Second
-	metaLongRest = 30 * time.Minute
+	// metaPatience is how long a piece may take after the one before; a peer that takes longer, or rejects, is asked again after
+	// metaRest, which doubles each time up to metaLongRest. So does the patience with it, up to metaLongPatience.
+	metaPatience     = 15 * time.Second
+	metaLongPatience = 2 * time.Minute
+	metaRest         = 30 * time.Second
+	metaLongRest     = 30 * time.Minute
 	// metaOrphans is how many attempts are kept that nobody is there for.
 	metaOrphans = 4
 	// metaHope is the rate in bytes a second with which a new attempt is credited.

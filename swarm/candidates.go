@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"shoal/status"
@@ -80,7 +81,8 @@ func (s *candidates) find(addr netip.AddrPort) *candidate {
 	return nil
 }
 
-// add makes addr known. When there is no room left, a hopeless address has to go, or addr is not taken.
+// add makes addr known. When there is no room left, a hopeless address has to go, or one from a worse source to which we were never
+// connected, or addr is not taken.
 func (s *candidates) add(addr netip.AddrPort, kind SourceKind) *candidate {
 	if k := s.find(addr); k != nil {
 		k.kind = min(k.kind, kind)
@@ -93,11 +95,11 @@ func (s *candidates) add(addr netip.AddrPort, kind SourceKind) *candidate {
 	if i < maxCandidates {
 		s.list = append(s.list, candidate{})
 	} else {
-		i = 0
-		for i < len(s.list) && (s.list[i].state != candIdle || s.list[i].fails < hopeless) {
-			i++
+		i = slices.IndexFunc(s.list, func(k candidate) bool { return k.state == candIdle && k.fails >= hopeless })
+		if i < 0 {
+			i = slices.IndexFunc(s.list, func(k candidate) bool { return k.state == candIdle && k.kind > kind && !k.met })
 		}
-		if i == len(s.list) {
+		if i < 0 {
 			return nil
 		}
 		delete(s.index, s.list[i].addr)

@@ -111,6 +111,8 @@ func (c *common) refuse(p *peer) (no error, instead *peer, reason error) {
 		return errPaused, nil, nil
 	case c.cands.banned(p.hello.Addr.Addr()):
 		return errBanned, nil, nil
+	case c.private && !p.hello.Incoming && c.cands.find(p.listen) == nil:
+		return errPrivate, nil, nil // it was being dialled when that became known
 	}
 	for _, q := range c.peers {
 		if q.hello.PeerID != p.hello.PeerID || q.hello.Addr.Addr() != p.hello.Addr.Addr() {

@@ -21,8 +21,12 @@ type early struct {
 	size  int64 // of the info dictionary, as it claims; 0 nothing
 	dead  bool  // it contradicted itself, and is not asked any more
 	asked []metaAsk
+	heard time.Duration // when it gave a piece last
 	wait  time.Duration // not asked before
 	fails int           // in a row
+	slow  int           // how often it took too long
+	// forgiven counts what it is not asked for any more and may answer all the same.
+	forgiven int
 }
 
 // metaAsk is a piece of the info dictionary that a peer was asked for.
@@ -33,6 +37,11 @@ type metaAsk struct {
 
 // useful reports whether p may give us the info dictionary.
 func (e *early) useful() bool { return e.size > 0 && !e.dead }
+
+// patience is how long a piece may take. It grows each time it did not suffice, or a slow line would never bring one.
+func (e *early) patience() time.Duration {
+	return min(metaPatience<<min(e.slow, 10), metaLongPatience)
+}
 
 // opening takes Bitfield, HaveAll or HaveNone.
 func (e *early) opening(p *peer, m *wire.Message) error {

@@ -230,6 +230,9 @@ func TestP03Private(t *testing.T) {
 		s := h.become(nil)
 		s.log.Reset()
 		for id := piece.PeerID(2); id < 9; id++ {
+			if err := s.do(fmt.Sprintf("addresses 10.0.0.%d:6881", id)); err != nil { // of the tracker
+				t.Fatal(err)
+			}
 			s.gossips(id, fmt.Sprintf("10.0.0.%d:6881", id), false)
 			s.says(id, pexOf("10.9.9.9:6881"))
 		}
@@ -294,5 +297,29 @@ func TestPort(t *testing.T) {
 	}
 	if h.says(1, wire.Message{Kind: wire.Port, Index: 6000}); len(h.take(acNode)) != 1 {
 		t.Error("a seeker does not hear")
+	}
+}
+
+// TestGossipGivesWay: candidates that only peers named keep none out that a tracker names, though all room is taken.
+func TestGossipGivesWay(t *testing.T) {
+	s := candidates{index: map[netip.AddrPort]int{}, bans: map[netip.Addr]struct{}{}}
+	for i := range maxCandidates {
+		s.add(netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8), byte(i)}), 6881), FromPeer)
+	}
+	if s.add(netip.MustParseAddrPort("9.9.9.9:1"), FromPeer) != nil {
+		t.Fatal("there was room")
+	}
+	s.list[0].met = true
+	s.enter(&s.list[1], candDialing)
+	for i := range 100 {
+		if s.add(netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, 9, byte(i)}), 6881), FromTracker) == nil {
+			t.Fatal("a tracker's address was not taken")
+		}
+	}
+	if len(s.list) != maxCandidates || len(s.index) != maxCandidates || s.list[0].kind != FromPeer || s.list[1].kind != FromPeer {
+		t.Error("the wrong ones gave way")
+	}
+	if s.add(netip.MustParseAddrPort("9.9.9.9:1"), FromPeer) != nil {
+		t.Error("gossip took the place of gossip")
 	}
 }

@@ -29,10 +29,7 @@ const (
 	unsnubDelay   = 10 * time.Second // a snubbed peer that answers within it is trusted again
 
 	maxStrikes     = 100 // blocks that nobody asked for
-	maxRejects     = 4   // in a row, before a peer is left alone until the next tick
-	maxRefusals    = 12  // after it has unchoked us, before it counts as snubbing us
-	firstRest      = 10 * time.Second
-	maxAllowedFast = 32 // BEP 6 proposes 10
+	maxAllowedFast = 32  // BEP 6 proposes 10
 )
 
 // download is what concerns the blocks that we get of a peer.
@@ -47,6 +44,7 @@ type download struct {
 	rejects    int           // in a row
 	refusals   int           // rejects while it did not choke us, since the last block
 	rest       time.Duration // until when it is asked for nothing; see refused
+	excused    time.Duration // when it was last taken for no refuser; see excuse
 	last       time.Duration // the last block, or when asked was last filled from empty
 	rtt        time.Duration // least time from request to block; 0 unknown
 	gap, dev   float64       // mean time between arrivals and its mean deviation, in seconds; gap 0 unknown
@@ -235,6 +233,7 @@ func (c *core) giveUp(p *peer, tell bool) {
 
 func (c *core) onChoke(p *peer) {
 	p.down.choked = true
+	c.excuse(p)
 	if !p.hello.Fast { // with the fast extension each request is rejected or served
 		c.giveUp(p, false)
 	}
@@ -248,56 +247,6 @@ func (c *core) onUnchoke(p *peer) {
 	d.depth = max(firstDepth, d.target(p.ext.Reqq)) // what was known of its rate is old
 	d.choked, d.rejects, d.ramping = false, 0, !d.snubbed
 	c.touch(p)
-}
-
-func (c *core) onReject(p *peer, m *wire.Message) error {
-	if !p.hello.Fast {
-		return protocolError("reject without the fast extension")
-	}
-	d := &p.down
-	b, err := c.info.Block(m.Index, m.Begin, m.Length)
-	if err != nil {
-		return protocolError("reject of %v", err)
-	}
-	if _, ok := d.asked.take(b); !ok {
-		if d.forgiven > 0 {
-			d.forgiven--
-		} else if p.strikes++; p.strikes > maxStrikes {
-			return protocolError("more than %d rejects or blocks that were not asked for", maxStrikes)
-		}
-		return nil
-	}
-	c.m.Rejected(p.id, b)
-	c.refund(1)
-	c.refused(p)
-	if d.rejects++; d.choked { // it will not serve this piece before it unchokes us
-		d.fast = slices.DeleteFunc(d.fast, func(i int) bool { return i == b.Piece })
-	}
-	c.freed = true
-	c.touch(p)
-	return nil
-}
-
-// refused counts what a peer rejects though it has unchoked us. One that does nothing else counts as snubbing us and is left alone,
-// each time for longer.
-func (c *core) refused(p *peer) {
-	d := &p.down
-	if d.choked {
-		return
-	}
-	if d.refusals++; d.refusals%maxRefusals > 0 {
-		return
-	}
-	d.rest = c.now + firstRest<<min(d.refusals/maxRefusals-1, 5)
-	c.snub(p)
-}
-
-// snub notes that p does not deliver.
-func (c *core) snub(p *peer) {
-	if d := &p.down; !d.snubbed {
-		d.snubbed, d.ramping = true, false
-		c.choke.dirty = true
-	}
 }
 
 // refill asks p for as much as is missing in its queue. It is called once a turn.
@@ -318,7 +267,7 @@ func (c *core) refill(p *peer) {
 		return
 	}
 	c.asking = p
-	q := piece.Query{Peer: p.id, Has: &p.has, N: room, Slow: d.snubbed, Open: c.open, Later: c.later}
+	q := piece.Query{Peer: p.id, Has: &p.has, N: room, Slow: d.snubbed && c.othersDeliver(p), Open: c.open, Later: c.later}
 	if d.choked {
 		q.Only = d.only
 	}
@@ -354,7 +303,7 @@ func (c *core) isLater(id piece.PeerID, b metainfo.Block) bool {
 	ours, known := c.asking.down.takes(1)
 	theirs, shown := q.down.takes(0)
 	switch {
-	case q.down.snubbed:
+	case q.down.snubbed && !c.asking.down.snubbed:
 		return true
 	case !known:
 		return waited > strangerLead

@@ -101,3 +101,27 @@ func TestSilentPeersMakeRoom(t *testing.T) {
 	}
 	t.Error("silent peers keep it waiting")
 }
+
+// TestChokedAgainAndAgain: a slot that is lost before anything was served is nobody's offence, however often that happens: each time a few
+// requests are on their way.
+func TestChokedAgainAndAgain(t *testing.T) {
+	s := newScript(t, "pieces=200", "blocks=2", "have=all", "slots=1")
+	s.mute["publish"] = true
+	s.attach(1, true)
+	s.says(1, wire.Message{Kind: wire.HaveNone}, wire.Message{Kind: wire.Interested})
+	p := s.c.byID[1]
+	for k := range 50 {
+		if s.c.setChoke(p, false); !p.up.unchoked {
+			t.Fatal("no slot")
+		}
+		s.c.setChoke(p, true)
+		for i := range 10 {
+			s.says(1, wire.Message{Kind: wire.Request, Index: uint32(i), Length: 1 << 14})
+			if s.closed(1) {
+				t.Fatalf("closed in round %d", k)
+			}
+			s.c.setChoke(p, true)
+		}
+		s.now = s.now.Add(chokeRound)
+	}
+}

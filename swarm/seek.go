@@ -142,7 +142,8 @@ func (s *seeker) settle(now time.Time) {
 func (s *seeker) onTick() {
 	s.tick = s.now + tickEvery
 	for _, p := range s.peers {
-		if e := p.early; len(e.asked) > 0 && s.now-e.asked[0].at >= metaPatience {
+		if e := p.early; len(e.asked) > 0 && s.now-max(e.asked[0].at, e.heard) >= e.patience() {
+			e.slow++
 			s.rest(p)
 		}
 	}
@@ -342,6 +343,9 @@ func (s *seeker) onExtHandshake(p *peer, data []byte) error {
 		e.dead = true
 		s.release(p)
 		s.prune()
+	}
+	if p.ext.ID(wire.UTMetadata) == 0 { // taken back
+		s.release(p)
 	}
 	e.size = size
 	s.dirty = true

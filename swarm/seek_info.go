@@ -165,6 +165,7 @@ func (s *seeker) release(p *peer) {
 		a.askers[k.piece]--
 	}
 	s.asked -= len(e.asked)
+	e.forgiven += len(e.asked)
 	e.asked = nil
 	if a != nil && a.only == p {
 		a.only = nil
@@ -211,7 +212,11 @@ func (s *seeker) onMetadata(p *peer, data []byte) error {
 	}
 	e := p.early
 	k := slices.IndexFunc(e.asked, func(k metaAsk) bool { return int64(k.piece) == m.Piece })
-	if k < 0 {
+	switch {
+	case k < 0 && e.forgiven > 0:
+		e.forgiven--
+		return nil
+	case k < 0:
 		return p.unasked()
 	}
 	a, i := s.attempt(e.size), e.asked[k].piece
@@ -227,7 +232,7 @@ func (s *seeker) onMetadata(p *peer, data []byte) error {
 		e.asked = slices.Delete(e.asked, k, k+1)
 		a.askers[i]--
 		s.asked--
-		e.fails, s.dirty = 0, true
+		e.fails, e.heard, s.dirty = 0, s.now, true
 		if s.changed(); a.put(i, m.Data, p) && !a.checking {
 			s.check(a)
 		}

@@ -331,9 +331,15 @@ func TestG06Private(t *testing.T) {
 	if len(got) != 1 || !got[0].torrent.Info.Private() || !h.s.snapshot().Private {
 		t.Fatal("not told")
 	}
+	if h.join(11, "10.0.1.4:3000", nil); !h.closed(11) { // it was being dialled
+		t.Error("a peer of the DHT came late, and was let in")
+	}
 	pex := ext(wire.UTPexID, wire.AppendPex(nil, &wire.Pex{Added: []wire.PexPeer{{Addr: netip.MustParseAddrPort("10.9.9.9:6881")}}}))
 	h.says(10, pex)
 	s := h.become(nil)
+	if s.attach(12, true); !s.closed(12) {
+		t.Error("a peer that nobody named was let in after the begin")
+	}
 	s.says(10, pex)
 	if s.c.cands.find(netip.MustParseAddrPort("10.9.9.9:6881")) != nil {
 		t.Error("an address of a peer was taken")

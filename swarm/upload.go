@@ -189,6 +189,7 @@ func (c *core) setChoke(p *peer, choke bool) {
 	u.unchoked, u.since, u.sent = !choke, c.now, 0
 	c.changed()
 	if !choke {
+		u.rude = 0 // and what is under way after the next choke is no offence
 		c.payHaves(p)
 		c.send(p, wire.Message{Kind: wire.Unchoke})
 		return
