@@ -8,8 +8,8 @@
 // two goroutines a connection and one a handshake or announce under way there is a fixed
 // set: one accept loop a listener, the disk workers, the announcer, the dealer,
 // the record keeper, the inspector, which also deals slots and connections and
-// looks for space on full disks, the watcher for sleep and new addresses, local discovery and the
-// port mapper. Shared state lies in
+// looks for space on full disks, the watcher for sleep and new addresses, local discovery, the
+// port mapper, and with the DHT one reader a UDP socket, one node a family and the one who sends them looking. Shared state lies in
 // small structs with a mutex each, which is never held across a wait:
 //
 //	registry   which torrents there are
@@ -20,5 +20,7 @@
 //	live       which connections are served, and from which of our addresses
 //	nearby     the local network and its router (packages lsd and portmap)
 //	reach      whether others can connect to us, as far as that is known
+//	overlay    our nodes in the DHT, and which torrent is looked up when (package dht walks)
+//	socket     one UDP socket and who shares it, which is opened again when it dies
 //	door       one listener, which is opened again when it dies
 package session

@@ -12,7 +12,7 @@ import (
 const (
 	lookEvery   = 15 * time.Minute // and up to as much again
 	lookNobody  = time.Second      // the first pause of a download of which no peer was found, and
-	lookHungry  = 15 * time.Second // of one that has few peers; then three times as long, up to
+	lookHungry  = 15 * time.Second // of one that has few peers; then twice as long, up to
 	lookWaiting = time.Minute      // this, and beyond it twice as long, up to lookEvery
 	lookBlind   = 5 * time.Second  // the first pause when no node answers, doubled up to lookWaiting
 	fewPeers    = 5                // a download with fewer connections looks for more
@@ -145,7 +145,7 @@ func (l *lookups) done(now time.Time, k budget.Key, r result) {
 		if r.nobody {
 			first = lookNobody
 		}
-		e.pause = min(max(3*e.pause, first), lookWaiting)
+		e.pause = min(max(2*e.pause, first), lookWaiting)
 	case r.hungry:
 		e.pause = min(2*e.pause, lookEvery)
 	default:

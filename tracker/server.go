@@ -23,7 +23,7 @@ const (
 	serverMinimum  = 10 * time.Second
 )
 
-// Server is a small HTTP tracker in memory for demonstrations and tests: compact
+// Server is a small HTTP tracker in memory for tests: compact
 // replies of both families, at most 1000 torrents of 1000 peers. A peer is
 // listed under the address its request came from, and forgotten when it
 // stops or stays away for two intervals. It answers on every path; its methods

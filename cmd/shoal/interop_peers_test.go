@@ -203,7 +203,13 @@ func (r *transmissionRPC) call(method string, arguments, reply any) error {
 // eventually repeats what may still fail for a while.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	late := time.After(caseTime)
+	within(t, caseTime, what, try)
+}
+
+// within repeats what may still fail until the time is over.
+func within(t *testing.T, limit time.Duration, what string, try func() error) {
+	t.Helper()
+	late := time.After(limit)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -213,7 +219,7 @@ func eventually(t *testing.T, what string, try func() error) {
 		}
 		select {
 		case <-late:
-			t.Fatalf("%s: not after %v: %v", what, caseTime, err)
+			t.Fatalf("%s: not after %v: %v", what, limit, err)
 		case <-tick.C:
 		}
 	}

@@ -278,13 +278,18 @@ func (w *interopWorld) shoal(t *testing.T, c interopCase, at netip.AddrPort, dir
 // mustEnd waits for a command to end with the code.
 func (r *running) mustEnd(t *testing.T, code int) {
 	t.Helper()
+	r.mustEndWithin(t, code, caseTime)
+}
+
+func (r *running) mustEndWithin(t *testing.T, code int, limit time.Duration) {
+	t.Helper()
 	select {
 	case <-r.ended:
 		if got := exitCode(r.err); got != code {
 			t.Fatalf("%v: exit code %d, not %d\n%s", r.cmd.Args, got, code, r.said.String())
 		}
-	case <-time.After(caseTime):
-		t.Fatalf("%v: no end after %v\n%s", r.cmd.Args, caseTime, r.said.String())
+	case <-time.After(limit):
+		t.Fatalf("%v: no end after %v\n%s", r.cmd.Args, limit, r.said.String())
 	}
 }
 

@@ -223,14 +223,18 @@ func (w *interopWorld) scraped(t *testing.T, url string, id metainfo.ID, what st
 
 // qbittorrent without a window; its settings are in a profile of its own.
 func qbittorrent(w *interopWorld, at netip.AddrPort) *foreign {
-	profile := filepath.Join(w.dir, fmt.Sprint("qbittorrent-", at.Port()))
+	return qbittorrentWith(filepath.Join(w.dir, fmt.Sprint("qbittorrent-", at.Port())), at, false)
+}
+
+// qbittorrentWith is the same with the DHT, or not.
+func qbittorrentWith(profile string, at netip.AddrPort, dht bool) *foreign {
 	return &foreign{name: "qbittorrent", command: func(torrent, dir string) *exec.Cmd {
 		conf := fmt.Sprintf(`[LegalNotice]
 Accepted=true
 [BitTorrent]
 Session\Port=%d
 Session\InterfaceAddress=%s
-Session\DHTEnabled=false
+Session\DHTEnabled=%t
 Session\LSDEnabled=false
 Session\PeXEnabled=false
 Session\BTProtocol=TCP
@@ -242,7 +246,7 @@ PortForwardingEnabled=false
 [Preferences]
 WebUI\Address=127.0.0.1
 WebUI\UseUPnP=false
-`, at.Port(), at.Addr())
+`, at.Port(), at.Addr(), dht)
 		file := filepath.Join(profile, "qBittorrent", "config", "qBittorrent.conf")
 		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 			return &exec.Cmd{Err: err}
