@@ -51,7 +51,7 @@ func (s *Session) Torrents(ctx context.Context) ([]status.Torrent, error) {
 
 // snapshot returns the summary of a torrent in every phase of its life.
 func (t *torrent) snapshot() status.Torrent {
-	var out status.Torrent
+	out := status.Torrent{ID: t.id, Name: t.title(), ETA: -1}
 	sw := t.running()
 	if sw != nil {
 		out = *sw.Snapshot()
