@@ -28,6 +28,9 @@ func TestMagnetRemovedAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if st := n.status(); st.ID != id || st.Name != "a name" {
+			t.Errorf("seen at once: %+v", st)
+		}
 		if err := n.s.Remove(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}

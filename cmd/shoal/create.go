@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -150,6 +151,22 @@ func writeTorrent(_ *console, file string, t *metainfo.Torrent, overwrite bool) 
 		return err
 	}
 	return writeNew(file, b, overwrite)
+}
+
+// saveTorrent is writeTorrent for a download that goes on: the file that an earlier run left is as good.
+func saveTorrent(con *console, file string, t *metainfo.Torrent, overwrite bool) error {
+	err := writeTorrent(con, file, t, overwrite)
+	if codeOf(err) != exitExists {
+		return err
+	}
+	b, bad := t.Marshal()
+	if st, e := os.Stat(file); bad != nil || e != nil || !st.Mode().IsRegular() || st.Size() != int64(len(b)) {
+		return err
+	}
+	if old, e := os.ReadFile(file); e != nil || !bytes.Equal(old, b) {
+		return err
+	}
+	return nil
 }
 
 // writeNew writes a file that is not there yet, or may be replaced.

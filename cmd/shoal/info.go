@@ -109,7 +109,7 @@ func (j *job) keep(con *console, o *getOptions) error {
 		if err := os.MkdirAll(o.output, 0o777); err != nil {
 			return err
 		}
-		file = filepath.Join(o.output, metainfo.SafeName(j.torrent.Info.Name())+".torrent")
+		file = filepath.Join(o.output, metainfo.SafeName(j.torrent.Info.Name()+".torrent"))
 	}
 	if err := writeTorrent(con, file, j.torrent, o.overwrite); err != nil {
 		return err

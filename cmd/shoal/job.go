@@ -111,7 +111,7 @@ func (j *job) choose(con *console, t *metainfo.Torrent, o *getOptions) (_ []uint
 		con.Note("%s is private: from now on only its trackers are asked for peers", text.Clean(t.Info.Name(), 60))
 	}
 	if j.chosen, err = o.choose(t, j.magnet); err == nil && o.save != "" {
-		err = writeTorrent(con, o.save, t, o.overwrite)
+		err = saveTorrent(con, o.save, t, o.overwrite)
 	}
 	return o.priorities(t.Info, j.chosen), err
 }
