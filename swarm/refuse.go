@@ -56,7 +56,7 @@ func (c *core) refused(p *peer) {
 	c.snub(p)
 }
 
-// excuse forgets the refusals of a peer that then chokes us: some, as Transmission up to 4.0, reject what is queued before they say that
+// excuse forgets the refusals of a peer that then chokes us: some may reject what is queued before they say that
 // they choke. Chokers go by rounds; who chokes more often is not excused.
 func (c *core) excuse(p *peer) {
 	d := &p.down

@@ -41,7 +41,7 @@ func TestW16RefusersRecover(t *testing.T) {
 	}
 }
 
-// TestW16RejectsBeforeChoke: Transmission rejects what is queued and says only then that it chokes us. That is no refusal: when it
+// TestW16RejectsBeforeChoke: a peer rejects what is queued and says only then that it chokes us. That is no refusal: when it
 // unchokes us again it is asked at once, and for as much as before.
 func TestW16RejectsBeforeChoke(t *testing.T) {
 	s := newScript(t, "pieces=2000", "blocks=2")
