@@ -257,7 +257,7 @@ func (n *Node) Add(addrs ...netip.AddrPort) {
 // knock queues a node for its first ping. Node.mu is held.
 func (n *Node) knock(c contact) {
 	for _, k := range n.knocking {
-		if seat(k.addr) == seat(c.addr) {
+		if guard.Seat(k.addr) == guard.Seat(c.addr) {
 			return
 		}
 	}

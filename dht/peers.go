@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/dht/guard"
 	"shoal/metainfo"
 )
 
@@ -50,7 +51,7 @@ func newPeerStore(rnd *rand.Rand) *peerStore {
 func (s *peerStore) add(now time.Time, hash metainfo.Hash, peer netip.AddrPort) bool {
 	a := s.swarms[hash]
 	if a == nil {
-		if a = s.begin(hash, seat(netip.AddrPortFrom(peer.Addr(), 0))); a == nil {
+		if a = s.begin(hash, guard.Seat(netip.AddrPortFrom(peer.Addr(), 0))); a == nil {
 			return false
 		}
 	}
@@ -66,7 +67,7 @@ func (s *peerStore) add(now time.Time, hash metainfo.Hash, peer netip.AddrPort) 
 			ports++
 		}
 	}
-	if global(peer.Addr()) && ports >= maxPortsBy {
+	if guard.Global(peer.Addr()) && ports >= maxPortsBy {
 		return false
 	}
 	p := storedPeer{peer, now}

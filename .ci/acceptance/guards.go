@@ -201,7 +201,7 @@ var guards = []guard{
 	{"D05", "dht/guard/parse.go", "if len(b) > lim.Bytes {", "", "dht/guard ^TestD05"},
 	{"D06", "dht/guard/rates.go", "if !l.total.take(l.Total, elapsed) {", "", "dht/guard ^TestD06Flood"},
 	{"D06", "dht/guard/rates.go", "if !takeFrom(&l.source, k.source(useSource, a), l.Source, now) {", "", "dht/guard ^TestD06Source"},
-	{"D06", "dht/guard/rates.go", "if global(a.Addr()) && !takeFrom(&l.prefix, k.addr(usePrefix, network(a.Addr()), 0), l.Prefix, now) {", "", "dht/guard ^TestD06Source"},
+	{"D06", "dht/guard/rates.go", "if n := Network(a.Addr()); n.IsValid() && !takeFrom(&l.prefix, k.addr(usePrefix, n, 0), l.Prefix, now) {", "", "dht/guard ^TestD06Source"},
 	{"D07", "dht/guard/scrub.go", "for ; len(list) > 0 && n < maxNodes; list = list[size:] {", "for ; len(list) > 0; list = list[size:] {", "dht/guard ^TestD07Nodes"},
 	{"D07", "dht/guard/scrub.go", "return same < perNetwork", "return true", "dht/guard ^TestD07Nodes"},
 	{"D07", "dht/guard/scrub.go", "if usable(a) && room(kept[:n], a) && keep(a) {", "if room(kept[:n], a) && keep(a) {", "dht/guard ^TestD07Nodes"},

@@ -79,7 +79,7 @@ func (l *limits) query(k sipKey, a netip.AddrPort, now int64) Reason {
 	if !takeFrom(&l.source, k.source(useSource, a), l.Source, now) {
 		return OverSource
 	}
-	if global(a.Addr()) && !takeFrom(&l.prefix, k.addr(usePrefix, network(a.Addr()), 0), l.Prefix, now) {
+	if n := Network(a.Addr()); n.IsValid() && !takeFrom(&l.prefix, k.addr(usePrefix, n, 0), l.Prefix, now) {
 		return OverPrefix
 	}
 	elapsed := now - l.totalAt
@@ -92,7 +92,8 @@ func (l *limits) query(k sipKey, a netip.AddrPort, now int64) Reason {
 
 // replyTo charges a reply to the network of a.
 func (l *limits) replyTo(k sipKey, a netip.Addr, now int64) bool {
-	return l.Off || !global(a) || takeFrom(&l.reply, k.addr(useReply, network(a), 0), l.Reply, now)
+	n := Network(a)
+	return l.Off || !n.IsValid() || takeFrom(&l.reply, k.addr(useReply, n, 0), l.Reply, now)
 }
 
 func takeFrom(t *table[bucket], hash uint64, r Rate, now int64) bool {
@@ -105,27 +106,8 @@ func takeFrom(t *table[bucket], hash uint64, r Rate, now int64) bool {
 	return s.val.take(r, elapsed)
 }
 
-// network returns the network that is taken for one owner: /24, or /48 for IPv6.
-func network(a netip.Addr) netip.Addr { return masked(a, 24, 48) }
-
-func masked(a netip.Addr, v4, v6 int) netip.Addr {
-	bits := v6
-	if a.Is4() {
-		bits = v4
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return a // the zero Addr
-	}
-	return p.Addr()
-}
-
-// source returns the hash of what is taken for one sender: an IPv4 address or
-// IPv6 /64 of global scope; elsewhere, where many nodes may share one address,
-// the address and the port.
+// source returns the hash of a's Seat.
 func (k sipKey) source(use uint64, a netip.AddrPort) uint64 {
-	if global(a.Addr()) {
-		return k.addr(use, masked(a.Addr(), 32, 64), 0)
-	}
-	return k.addr(use, a.Addr(), a.Port())
+	s := Seat(a)
+	return k.addr(use, s.Addr(), s.Port())
 }
