@@ -72,3 +72,34 @@ func TestD06Store(t *testing.T) {
 		t.Errorf("%d peers", n.peers.total)
 	}
 }
+
+// TestD08NewID: votes for our address that flap, by chance or by liars, do not make us take a new id each time, while
+// a first and a later honest change take effect at once.
+func TestD08NewID(t *testing.T) {
+	now, k, changes := time.Now(), &keeper{}, 0
+	look := func(fits bool, walks int) bool {
+		if now = now.Add(beat); !k.newID(now, fits, walks) {
+			return false
+		}
+		changes++
+		return true
+	}
+	if look(false, 3) || !look(false, 0) {
+		t.Error("the first one waits for walks and for nothing else")
+	}
+	now = now.Add(time.Hour)
+	for !look(false, 3) {
+	}
+	if at := k.changed; at.IsZero() {
+		t.Error("not noted")
+	}
+	for changes = 0; now.Before(k.changed.Add(20 * time.Minute)); {
+		look(true, 0)
+	}
+	for end := now.Add(24 * time.Hour); now.Before(end); {
+		look(false, 0)
+	}
+	if changes < 10 || changes > 40 {
+		t.Errorf("%d new ids in a day of flapping votes", changes)
+	}
+}
