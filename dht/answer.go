@@ -72,7 +72,7 @@ func (n *Node) answer(now time.Time, q question) []byte {
 	defer n.mu.Unlock()
 	known := n.table.asked(now, contact{q.id, q.from})
 	if !known && !q.readOnly {
-		n.knock(contact{q.id, q.from})
+		n.knock(contact{q.id, q.from}, false)
 	}
 	res := krpcResult{ID: n.table.own[:]}
 	switch q.method {

@@ -49,42 +49,6 @@ func flipped(own, tail metainfo.Hash, prefix int) metainfo.Hash {
 	return id
 }
 
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598, carrier NAT
-
-// global reports whether an address is one of the public internet. Only there do one node per
-// address, few nodes per network and ids that fit addresses (BEP 42) mean anything.
-func global(a netip.Addr) bool {
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !sharedSpace.Contains(a)
-}
-
-// seat is what one holder of addresses has for itself: the address of IPv4, the /64 of IPv6, and
-// where addresses cost nothing the address with its port.
-func seat(a netip.AddrPort) netip.AddrPort {
-	switch {
-	case !global(a.Addr()):
-		return a
-	case a.Addr().Is4():
-		return netip.AddrPortFrom(a.Addr(), 0)
-	}
-	return netip.AddrPortFrom(prefix(a.Addr(), 64), 0)
-}
-
-// network is the /24 or /48 that a global address lies in; zero for others.
-func network(a netip.Addr) netip.Addr {
-	switch {
-	case !global(a):
-		return netip.Addr{}
-	case a.Is4():
-		return prefix(a, 24)
-	}
-	return prefix(a, 48)
-}
-
-func prefix(a netip.Addr, n int) netip.Addr {
-	p, _ := a.WithZone("").Prefix(n)
-	return p.Addr()
-}
-
 // compact writes an address as BEP 5 and BEP 32 do: 6 or 18 bytes.
 func compact(a netip.AddrPort) []byte {
 	return append(a.Addr().AsSlice(), byte(a.Port()>>8), byte(a.Port()))

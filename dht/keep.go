@@ -25,7 +25,9 @@ const (
 	lastStart    = 10 * time.Minute
 	sweepEvery   = time.Minute      // old peers leave
 	idPatience   = 30 * time.Second // a new id waits so long for look-ups to end
-	enoughNodes  = 8                // fewer good nodes than this: look for more
+	idRest       = time.Minute      // and so long after the one before; each time twice as long, up to
+	idRestMost   = time.Hour
+	enoughNodes  = 8 // fewer good nodes than this: look for more
 )
 
 // keeper is what keep remembers from beat to beat.
@@ -40,7 +42,9 @@ type keeper struct {
 	startPause time.Duration
 	probeAt    time.Time
 	sweepAt    time.Time
-	newIDAt    time.Time
+	newIDAt    time.Time     // when look-ups are not waited for any more
+	changed    time.Time     // the last new id
+	idRest     time.Duration // from then to the next one
 }
 
 // keep maintains the table until ctx is done.
@@ -205,14 +209,7 @@ func (k *keeper) checkID(now time.Time) {
 	n.setOwn(ext)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if guard.IsSecureID(n.table.own, ext) {
-		k.newIDAt = time.Time{}
-		return
-	}
-	if k.newIDAt.IsZero() {
-		k.newIDAt = now.Add(idPatience)
-	}
-	if n.walks > 0 && now.Before(k.newIDAt) {
+	if !k.newID(now, guard.IsSecureID(n.table.own, ext), n.walks) {
 		return
 	}
 	id := metainfo.Hash(guard.SecureID(ext, freshID()))
@@ -224,6 +221,23 @@ func (k *keeper) checkID(now time.Time) {
 	n.table = newTable(id, fitting)
 	old.each(func(e *entry) { n.table.place(now, e) })
 	n.cfg.Log.Debug("new id", "id", id, "address", ext)
+}
+
+// newID decides whether it is time for another id: at once when the address has changed, and ever more seldom
+// when it goes on changing. Others know us by our id, so each new one costs us our place in their tables.
+func (k *keeper) newID(now time.Time, fits bool, walks int) bool {
+	if fits {
+		k.newIDAt = time.Time{}
+		return false
+	}
+	if k.newIDAt.IsZero() {
+		k.newIDAt = now.Add(idPatience)
+	}
+	if walks > 0 && now.Before(k.newIDAt) || !k.changed.IsZero() && now.Sub(k.changed) < k.idRest {
+		return false
+	}
+	k.changed, k.idRest, k.newIDAt = now, min(max(2*k.idRest, idRest), idRestMost), time.Time{}
+	return true
 }
 
 func (n *Node) setOwn(ext netip.Addr) {

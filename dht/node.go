@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,20 +232,20 @@ func (n *Node) query(ctx context.Context, to contact, q query) (reply, error) {
 	case errors.Is(err, context.DeadlineExceeded) && n.heard.After(sent.Add(-aliveWithin)):
 		// Silence says something about the node only while we hear others.
 		if next, ok := n.table.failed(now, to.addr); ok {
-			n.knock(next)
+			n.knock(next, true)
 		}
 	}
 	return r, err
 }
 
 // Add tells of nodes that others named: PORT messages, the `nodes` of a torrent. They are pinged
-// before they count. Beyond 64 that wait, the oldest are forgotten.
+// before they count, the latest first. Beyond 64 that wait, the oldest are forgotten.
 func (n *Node) Add(addrs ...netip.AddrPort) {
 	n.mu.Lock()
 	for _, a := range addrs {
 		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 		if a.Addr().Is6() == n.cfg.IPv6 && a.Port() != 0 && n.table.find(a) == nil {
-			n.knock(contact{addr: a})
+			n.knock(contact{addr: a}, true)
 		}
 	}
 	n.mu.Unlock()
@@ -254,15 +255,20 @@ func (n *Node) Add(addrs ...netip.AddrPort) {
 	}
 }
 
-// knock queues a node for its first ping. Node.mu is held.
-func (n *Node) knock(c contact) {
-	for _, k := range n.knocking {
-		if seat(k.addr) == seat(c.addr) {
-			return
+// knock queues a node for its first ping. Those that we want come first; those that only asked us may be an
+// invention of somebody who forges their addresses, so they take what room there is. Node.mu is held.
+func (n *Node) knock(c contact, wanted bool) {
+	i := slices.IndexFunc(n.knocking, func(k contact) bool { return guard.Seat(k.addr) == guard.Seat(c.addr) })
+	switch {
+	case !wanted:
+		if i < 0 && len(n.knocking) < maxKnocking {
+			n.knocking = append(n.knocking, c)
 		}
+		return
+	case i >= 0:
+		n.knocking = slices.Delete(n.knocking, i, i+1)
+	case len(n.knocking) == maxKnocking:
+		n.knocking = n.knocking[:maxKnocking-1]
 	}
-	if len(n.knocking) == maxKnocking {
-		n.knocking = n.knocking[1:]
-	}
-	n.knocking = append(n.knocking, c)
+	n.knocking = slices.Insert(n.knocking, 0, c)
 }

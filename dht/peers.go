@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/dht/guard"
 	"shoal/metainfo"
 )
 
@@ -15,9 +16,9 @@ const (
 	maxPeers      = 500    // of one hash
 	maxPeersInAll = 50_000 // of all hashes
 	maxHashesBy   = 100    // hashes that one holder of addresses may begin
-	maxPortsBy    = 4      // peers of one hash at one global address
+	maxPortsBy    = 4      // peers of one hash of one holder of a global address
 	peerLife      = 30 * time.Minute
-	sampleHashes  = 5 // hashes looked at for the one that must go
+	sampleHashes  = 5 // hashes looked at for the one that must go, or give a peer away
 )
 
 // peerStore remembers who announced what. It is pure data and belongs to whoever holds Node.mu.
@@ -50,35 +51,59 @@ func newPeerStore(rnd *rand.Rand) *peerStore {
 func (s *peerStore) add(now time.Time, hash metainfo.Hash, peer netip.AddrPort) bool {
 	a := s.swarms[hash]
 	if a == nil {
-		if a = s.begin(hash, seat(netip.AddrPortFrom(peer.Addr(), 0))); a == nil {
+		if a = s.begin(hash, holderOf(peer)); a == nil {
 			return false
 		}
 	}
 	s.expire(now, a)
-	ports := 0
+	ports, holder := 0, holderOf(peer)
 	for i := range a.peers {
 		p := &a.peers[i]
 		if p.addr == peer {
 			p.seen = now
 			return true
 		}
-		if p.addr.Addr() == peer.Addr() {
+		if holderOf(p.addr) == holder {
 			ports++
 		}
 	}
-	if global(peer.Addr()) && ports >= maxPortsBy {
+	if guard.Global(peer.Addr()) && ports >= maxPortsBy {
 		return false
 	}
 	p := storedPeer{peer, now}
 	switch {
 	case len(a.peers) == maxPeers || s.total >= maxPeersInAll && len(a.peers) > 0:
 		a.peers[s.rnd.IntN(len(a.peers))] = p
-	case s.total >= maxPeersInAll:
+	case s.total >= maxPeersInAll && !s.shrink():
 		return false
 	default:
 		a.peers = append(a.peers, p)
 		s.total++
 	}
+	return true
+}
+
+// holderOf is whose peer it is, whatever the port.
+func holderOf(peer netip.AddrPort) netip.AddrPort {
+	return guard.Seat(netip.AddrPortFrom(peer.Addr(), 0))
+}
+
+// shrink takes a peer from the largest of a few hashes at random, and reports whether there was one.
+func (s *peerStore) shrink() bool {
+	var largest *announced
+	for range sampleHashes {
+		if a := s.order[s.rnd.IntN(len(s.order))]; largest == nil || len(a.peers) > len(largest.peers) {
+			largest = a
+		}
+	}
+	n := len(largest.peers)
+	if n == 0 {
+		return false
+	}
+	i := s.rnd.IntN(n)
+	largest.peers[i] = largest.peers[n-1]
+	largest.peers = largest.peers[:n-1]
+	s.total--
 	return true
 }
 

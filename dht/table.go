@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/dht/guard"
 	"shoal/metainfo"
 )
 
@@ -60,7 +61,7 @@ func newTable(own metainfo.Hash, fitting func(contact) bool) *table {
 
 // find returns the entry at exactly this address, or nil.
 func (t *table) find(addr netip.AddrPort) *entry {
-	if e := t.seats[seat(addr)]; e != nil && e.addr == addr {
+	if e := t.seats[guard.Seat(addr)]; e != nil && e.addr == addr {
 		return e
 	}
 	return nil
@@ -71,7 +72,7 @@ func (t *table) answered(now time.Time, c contact) {
 	if c.id == t.own || c.id == (metainfo.Hash{}) {
 		return
 	}
-	if e := t.seats[seat(c.addr)]; e != nil {
+	if e := t.seats[guard.Seat(c.addr)]; e != nil {
 		switch {
 		case e.contact == c:
 			e.replied, e.fails = now, 0
@@ -106,17 +107,17 @@ func (t *table) place(now time.Time, e *entry) {
 	}
 	b.entries = append(b.entries, e)
 	b.refreshed = now
-	t.seats[seat(e.addr)] = e
+	t.seats[guard.Seat(e.addr)] = e
 }
 
 // neighbour returns the entry of the bucket that lies in the same network as a.
 func (b *bucket) neighbour(a netip.Addr) *entry {
-	net := network(a)
+	net := guard.Network(a)
 	if !net.IsValid() {
 		return nil
 	}
 	for _, e := range b.entries {
-		if network(e.addr.Addr()) == net {
+		if guard.Network(e.addr.Addr()) == net {
 			return e
 		}
 	}
@@ -144,7 +145,7 @@ func (b *bucket) loser(fits bool) *entry {
 
 // wait keeps a node that answered for the case that another one leaves.
 func (b *bucket) wait(c contact) {
-	b.spares = slices.DeleteFunc(b.spares, func(s contact) bool { return seat(s.addr) == seat(c.addr) })
+	b.spares = slices.DeleteFunc(b.spares, func(s contact) bool { return guard.Seat(s.addr) == guard.Seat(c.addr) })
 	if len(b.spares) == spareSize {
 		b.spares = slices.Delete(b.spares, 0, 1)
 	}
@@ -154,7 +155,7 @@ func (b *bucket) wait(c contact) {
 func (t *table) remove(e *entry) {
 	b := &t.buckets[prefixLen(t.own, e.id)]
 	b.entries = slices.DeleteFunc(b.entries, func(o *entry) bool { return o == e })
-	delete(t.seats, seat(e.addr))
+	delete(t.seats, guard.Seat(e.addr))
 }
 
 // failed notes that a query to a node went unanswered. It returns a waiting node that wants the place,

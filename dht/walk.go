@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"shoal/dht/guard"
 	"shoal/metainfo"
 )
 
@@ -99,7 +100,7 @@ func (w *walk) admit(c contact, path int) bool {
 	if w.known[c.addr] != nil || !a.IsValid() || c.addr.Port() == 0 {
 		return false
 	}
-	place, net := seat(c.addr), network(a)
+	place, net := guard.Seat(c.addr), guard.Network(a)
 	if w.seats[place] >= perSeat || net.IsValid() && w.networks[net] >= perNetwork {
 		return false
 	}

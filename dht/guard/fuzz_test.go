@@ -118,8 +118,8 @@ func checkCaps(t *testing.T, m *message, v6 bool) {
 		if a.Addr().Is6() != v6 || a.Addr().Is4In6() || a.Port() < lowestPort || a == ownAddr || !scope(a, netip.MustParseAddr("5.5.5.5")) {
 			t.Fatalf("node %v passes", a)
 		}
-		if networks[network(a.Addr())]++; networks[network(a.Addr())] > perNetwork {
-			t.Fatalf("%d nodes of the network of %v", networks[network(a.Addr())], a)
+		if networks[Network(a.Addr())]++; networks[Network(a.Addr())] > perNetwork {
+			t.Fatalf("%d nodes of the network of %v", networks[Network(a.Addr())], a)
 		}
 	}
 	if len(nodes) > maxNodes || len(p.peers4)/peer4Len+len(p.peers6)/peer6Len > maxPeers || m.ip != nil {

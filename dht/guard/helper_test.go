@@ -71,7 +71,7 @@ func udp(s string) net.Addr { return net.UDPAddrFromAddrPort(ap(s)) }
 
 // scope is the rule of the session in small: who is not local may not name local addresses.
 func scope(a netip.AddrPort, by netip.Addr) bool {
-	return !by.IsValid() || !global(by) || global(a.Addr())
+	return !by.IsValid() || !Global(by) || Global(a.Addr())
 }
 
 func open(t testing.TB, cfg Config) (*Conn, *socket) {

@@ -19,7 +19,7 @@ func SecureID(ip netip.Addr, rnd [20]byte) [20]byte {
 // IsSecureID reports whether id may be the id of the node at ip (BEP 42). Addresses
 // of less than global scope may have any id.
 func IsSecureID(id [20]byte, ip netip.Addr) bool {
-	return !global(ip) || SecureID(ip, id) == id
+	return !Global(ip) || SecureID(ip, id) == id
 }
 
 // idPrefix returns the hash whose first 21 bits an id at ip begins with.
@@ -38,13 +38,4 @@ func idPrefix(ip netip.Addr, r byte) uint32 {
 	}
 	b[0] |= r & 7 << 5
 	return crc32.Checksum(b, castagnoli)
-}
-
-// sharedSpace is the address space of carriers (RFC 6598), private like any other.
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
-
-// global reports whether an address is of global scope. Only there do many
-// addresses in one network mean one owner, so only there do caps per network apply.
-func global(a netip.Addr) bool {
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !sharedSpace.Contains(a)
 }

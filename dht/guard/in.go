@@ -86,7 +86,7 @@ func (c *Conn) query(m *message, size int, from netip.AddrPort, now int64) Reaso
 	welcome := !m.ro && c.cfg.Allow(from, from.Addr())
 	trusted := c.cfg.Trusted(from)
 	c.mu.Lock()
-	why := c.rates.query(c.key, from, now)
+	why := c.rates.query(c.key, from, c.peers.proven(c.key.addr(usePeer, from.Addr(), from.Port()), now), now)
 	if why == passes && m.method != otherMethod {
 		c.peers.queried(c.key.query(from, m.t), size, now)
 		welcome = welcome && (c.peers.claim(c.key.host(from), c.key.node(m.id, from.Port()), false, now) || trusted)

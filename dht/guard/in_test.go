@@ -140,6 +140,28 @@ func TestD06Flood(t *testing.T) {
 }
 
 // TestD06Source: one loud source is cut to its own rate and leaves the others theirs.
+// TestD06Friends: while a flood from everywhere takes what there is for all, who has answered us is still served.
+func TestD06Friends(t *testing.T) {
+	c, _ := open(t, Config{})
+	friend := "9.8.7.6:6881"
+	wire := asks(t, c, "x", friend, second)
+	if _, why := c.inbound(replyOf(wire, ""), ap(friend), second+1); why != passes {
+		t.Fatal(why)
+	}
+	for i := range 20_000 {
+		now := 2*second + int64(i)*second/10_000
+		c.inbound([]byte(pingQ), netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(20 + i>>16), byte(i >> 8), byte(i), 9}), 6881), now)
+		if i%5000 == 4999 {
+			if _, why := c.inbound([]byte(pingQ), ap(friend), now); why != passes {
+				t.Errorf("the query of a friend: %v", why)
+			}
+			if _, why := c.inbound([]byte(pingQ), ap("99.8.7.6:6881"), now); why != OverTotal {
+				t.Errorf("one of a stranger: %v", why)
+			}
+		}
+	}
+}
+
 func TestD06Source(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

@@ -112,7 +112,7 @@ func (c *Conn) respond(m *message, to netip.AddrPort, now int64) Reason {
 // disclose leaves in a reply the nodes and peers of our family that the asker can
 // use: who is not in the local network does not hear of nodes there.
 func (c *Conn) disclose(p *reply, to netip.AddrPort) {
-	useful := func(a netip.AddrPort) bool { return global(a.Addr()) || !global(to.Addr()) }
+	useful := func(a netip.AddrPort) bool { return Global(a.Addr()) || !Global(to.Addr()) }
 	if c.cfg.IPv6 {
 		p.nodes, p.hasNodes = nil, false
 		p.nodes6 = keepNodes(nil, p.nodes6, node6Len, useful)

@@ -15,7 +15,7 @@ type Rates struct {
 
 	Source Rate // queries in from one address (5/s, burst 50); an IPv6 /64 counts as one
 	Prefix Rate // queries in from one IPv4 /24 or IPv6 /48 of global scope (25/s, burst 100)
-	Total  Rate // queries in altogether (200/s, burst 400)
+	Total  Rate // queries in altogether (200/s, burst 400), and as many beside them of those who answered us lately
 	Reply  Rate // replies out to one IPv4 /24 or IPv6 /48 of global scope (10/s, burst 20)
 	First  Rate // queries out to an address that never answered (one a minute, burst 2: never 3 in a minute)
 	Known  Rate // queries out to an address that did (1/s, burst 10)
@@ -54,8 +54,8 @@ func (b *bucket) take(r Rate, elapsed int64) bool {
 type limits struct {
 	Rates
 	source, prefix, reply table[bucket]
-	total                 bucket
-	totalAt               int64
+	total                 [2]bucket // of strangers, and of those who answered us
+	totalAt               [2]int64
 }
 
 func newLimits(r Rates) limits {
@@ -66,25 +66,30 @@ func newLimits(r Rates) limits {
 	return limits{
 		Rates:  r,
 		source: newTable[bucket](2048), prefix: newTable[bucket](1024), reply: newTable[bucket](1024),
-		total: bucket{r.Total.Burst},
+		total: [2]bucket{{r.Total.Burst}, {r.Total.Burst}},
 	}
 }
 
 // query charges a query from a to its source, its network and the whole, in this
-// order, so that one loud source does not use up what belongs to all.
-func (l *limits) query(k sipKey, a netip.AddrPort, now int64) Reason {
+// order, so that one loud source does not use up what belongs to all. Strangers, whose
+// addresses may be forged, use up nothing that belongs to those proven to be there.
+func (l *limits) query(k sipKey, a netip.AddrPort, proven bool, now int64) Reason {
 	if l.Off {
 		return passes
 	}
 	if !takeFrom(&l.source, k.source(useSource, a), l.Source, now) {
 		return OverSource
 	}
-	if global(a.Addr()) && !takeFrom(&l.prefix, k.addr(usePrefix, network(a.Addr()), 0), l.Prefix, now) {
+	if n := Network(a.Addr()); n.IsValid() && !takeFrom(&l.prefix, k.addr(usePrefix, n, 0), l.Prefix, now) {
 		return OverPrefix
 	}
-	elapsed := now - l.totalAt
-	l.totalAt = now
-	if !l.total.take(l.Total, elapsed) {
+	i := 0
+	if proven {
+		i = 1
+	}
+	elapsed := now - l.totalAt[i]
+	l.totalAt[i] = now
+	if !l.total[i].take(l.Total, elapsed) {
 		return OverTotal
 	}
 	return passes
@@ -92,7 +97,8 @@ func (l *limits) query(k sipKey, a netip.AddrPort, now int64) Reason {
 
 // replyTo charges a reply to the network of a.
 func (l *limits) replyTo(k sipKey, a netip.Addr, now int64) bool {
-	return l.Off || !global(a) || takeFrom(&l.reply, k.addr(useReply, network(a), 0), l.Reply, now)
+	n := Network(a)
+	return l.Off || !n.IsValid() || takeFrom(&l.reply, k.addr(useReply, n, 0), l.Reply, now)
 }
 
 func takeFrom(t *table[bucket], hash uint64, r Rate, now int64) bool {
@@ -105,27 +111,8 @@ func takeFrom(t *table[bucket], hash uint64, r Rate, now int64) bool {
 	return s.val.take(r, elapsed)
 }
 
-// network returns the network that is taken for one owner: /24, or /48 for IPv6.
-func network(a netip.Addr) netip.Addr { return masked(a, 24, 48) }
-
-func masked(a netip.Addr, v4, v6 int) netip.Addr {
-	bits := v6
-	if a.Is4() {
-		bits = v4
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return a // the zero Addr
-	}
-	return p.Addr()
-}
-
-// source returns the hash of what is taken for one sender: an IPv4 address or
-// IPv6 /64 of global scope; elsewhere, where many nodes may share one address,
-// the address and the port.
+// source returns the hash of a's Seat.
 func (k sipKey) source(use uint64, a netip.AddrPort) uint64 {
-	if global(a.Addr()) {
-		return k.addr(use, masked(a.Addr(), 32, 64), 0)
-	}
-	return k.addr(use, a.Addr(), a.Port())
+	s := Seat(a)
+	return k.addr(use, s.Addr(), s.Port())
 }

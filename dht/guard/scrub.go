@@ -62,12 +62,12 @@ func keepNodes(dst, list []byte, size int, keep func(netip.AddrPort) bool) []byt
 
 // room reports whether a may join the nodes that were kept already.
 func room(kept []netip.AddrPort, a netip.AddrPort) bool {
-	same := 0
+	same, net := 0, Network(a.Addr())
 	for _, o := range kept {
 		if o == a {
 			return false
 		}
-		if global(a.Addr()) && network(o.Addr()) == network(a.Addr()) {
+		if net.IsValid() && Network(o.Addr()) == net {
 			same++
 		}
 	}

@@ -25,7 +25,7 @@ func (v *votes) add(by netip.Addr, compact []byte) {
 		return
 	}
 	us, _ := netip.AddrFromSlice(compact[:len(compact)-addrBytes])
-	if us.Is4() != by.Is4() || !global(us) || us.Is4In6() || !global(by) {
+	if us.Is4() != by.Is4() || !Global(us) || us.Is4In6() || !Global(by) {
 		return
 	}
 	by = masked(by, 16, 32)
