@@ -24,6 +24,9 @@ type Config struct {
 
 	// HandshakeTimeout bounds the whole handshake, either way; 10 s.
 	HandshakeTimeout time.Duration
+	// KeyTimeout bounds the time until a remote that we dial encrypted shows that it speaks that, which after mse.ErrUnspoken
+	// leaves time to dial it otherwise; HandshakeTimeout.
+	KeyTimeout time.Duration
 	// IdleTimeout closes a connection on which not one byte came for so long; 150 s, as
 	// keep-alives are due every two minutes (BEP 3) and some clients wait that long, and the way.
 	IdleTimeout time.Duration
@@ -49,6 +52,7 @@ func (c *Config) withDefaults() Config {
 		d.Pool = new(block.Pool)
 	}
 	orTime(&d.HandshakeTimeout, 10*time.Second)
+	orTime(&d.KeyTimeout, d.HandshakeTimeout)
 	orTime(&d.IdleTimeout, 150*time.Second)
 	orTime(&d.QuietTimeout, 10*time.Minute)
 	orTime(&d.KeepAlive, 80*time.Second)

@@ -117,8 +117,9 @@ func (l *line) send(p []byte) error {
 	return err
 }
 
-// open begins a dialled connection with our handshake.
-func (l *line) open(c *Config, o Opening, ih metainfo.Hash, hello []byte) error {
+// open begins a dialled connection with our handshake. It calls spoken as soon as the remote has shown that it speaks
+// the encrypted one.
+func (l *line) open(c *Config, o Opening, ih metainfo.Hash, hello []byte, spoken func()) error {
 	if !c.Encryption.allows(o) {
 		return fmt.Errorf("%w: the policy forbids to dial so", ErrNotEncrypted)
 	}
@@ -129,7 +130,7 @@ func (l *line) open(c *Config, o Opening, ih metainfo.Hash, hello []byte) error 
 	if o == OpenEither {
 		methods |= mse.Plain
 	}
-	res, err := mse.Dial(l.nc, mse.Config{Methods: methods, Work: c.Work}, ih, hello)
+	res, err := mse.Dial(l.nc, mse.Config{Methods: methods, Work: c.Work, Spoken: spoken}, ih, hello)
 	l.crypt = res.Stream
 	return translate(err)
 }

@@ -24,8 +24,13 @@ func Dial(ctx context.Context, nc net.Conn, cfg *Config, ih metainfo.Hash, o Ope
 	c := cfg.withDefaults()
 	l := line{nc: nc}
 	var theirs wire.Handshake
-	err := shake(ctx, nc, c.HandshakeTimeout, func() (err error) {
-		if err = l.open(&c, o, ih, c.hello(ih)); err != nil {
+	first, end := c.HandshakeTimeout, time.Now().Add(c.HandshakeTimeout)
+	if o != OpenPlain {
+		first = min(first, c.KeyTimeout)
+	}
+	err := shake(ctx, nc, first, func() (err error) {
+		spoken := func() { until(ctx, nc, end) }
+		if err = l.open(&c, o, ih, c.hello(ih), spoken); err != nil {
 			return err
 		}
 		theirs, err = readHandshake(&l, func(h metainfo.Hash) error {
@@ -71,7 +76,7 @@ func Accept(ctx context.Context, nc net.Conn, cfg *Config, torrents Torrents) (*
 // shake runs f with one deadline for all of it and closes nc when f fails.
 func shake(ctx context.Context, nc net.Conn, limit time.Duration, f func() error) error {
 	nc.SetDeadline(time.Now().Add(limit))
-	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(past) })
 	err := f()
 	if !stop() && ctx.Err() != nil {
 		err = ctx.Err()
@@ -84,6 +89,17 @@ func shake(ctx context.Context, nc net.Conn, limit time.Duration, f func() error
 		return fmt.Errorf("handshake with %v: %w", nc.RemoteAddr(), err)
 	}
 	return nil
+}
+
+// past ends every wait.
+var past = time.Unix(1, 0)
+
+// until moves the end of a handshake, unless ctx has ended it.
+func until(ctx context.Context, nc net.Conn, at time.Time) {
+	nc.SetDeadline(at)
+	if ctx.Err() != nil { // shake may have ended it before
+		nc.SetDeadline(past)
+	}
 }
 
 // hello returns our handshake.

@@ -13,8 +13,8 @@ import (
 	"shoal/session/budget"
 )
 
-// firstTry bounds an encrypted handshake after whose failure a plain one may follow, so that both together
-// do not hold a place among the dials for longer than they must.
+// firstTry bounds the wait for the first answer to an encrypted handshake without which a plain one follows, so that
+// both together do not hold a place among the dials for longer than they must.
 const firstTry = 5 * time.Second
 
 // maxOpened bounds the addresses of which it is known how to begin with them.

@@ -261,3 +261,26 @@ func TestE03Stall(t *testing.T) {
 		t.Errorf("one in twenty took %v", late)
 	}
 }
+
+// TestE01FarAway: a link by satellite, on which the two rounds of an encrypted handshake take longer than a remote may take
+// to show that it speaks it at all, is no reason to give up or to begin anew.
+func TestE01FarAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSim(t, 1<<20, 64<<10)
+		defer w.close()
+		far := simnet.Link{Up: 1 << 20, Down: 1 << 20, Latency: 700 * time.Millisecond} // 2.8 s there and back
+		seed, leech := w.node(far), w.node(far)
+		counted := &dialCount{Host: leech.host}
+		leech.cfg.Net = counted
+		seed.seed()
+		leech.start(Add{Peers: []string{seed.addr()}})
+		time.Sleep(15 * time.Second)
+		peers, err := leech.s.Peers(t.Context(), w.tor.ID)
+		if err != nil || len(peers) != 1 || !peers[0].Encrypted {
+			t.Errorf("after 15 s: %+v, %v", peers, err)
+		}
+		if n := counted.dials.Load(); n != 1 {
+			t.Errorf("%d dials", n)
+		}
+	})
+}

@@ -151,7 +151,7 @@ func (d *dialer) open(t *torrent, addr netip.AddrPort, o peer.Opening) (*peer.Co
 	}
 	cfg := d.s.peerConfig(func(f func()) error { return d.s.crypt.work(t.ctx, f) })
 	if cfg.Encryption == peer.PreferEncryption && o == peer.OpenRC4 {
-		cfg.HandshakeTimeout = firstTry
+		cfg.KeyTimeout = firstTry
 	}
 	conn, hs, err := peer.Dial(t.ctx, nc, cfg, t.id.Wire(), o)
 	h := hello(addr, hs.PeerID, hs.Reserved, false)

@@ -63,6 +63,9 @@ func exchange(nc io.ReadWriter, cfg Config) (secret [keyLen]byte, err error) {
 	if err := checkKey(&theirs); err != nil {
 		return secret, err
 	}
+	if cfg.Spoken != nil {
+		cfg.Spoken()
+	}
 	return secret, cfg.work(func() { secret = x.secret(&theirs) })
 }
 

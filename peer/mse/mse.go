@@ -68,6 +68,9 @@ type Config struct {
 	// Work is called with what takes about half a millisecond of pure arithmetic: twice by Dial, once by
 	// Accept. It may wait before it calls f, or return an error instead, which ends the handshake. nil calls at once.
 	Work func(f func()) error
+	// Spoken is called by Dial when the remote's key has come: it speaks this, and what is
+	// late from now on is slow. May be nil.
+	Spoken func()
 }
 
 func (c Config) work(f func()) error {
