@@ -1,6 +1,7 @@
 package dht
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"net/netip"
@@ -49,6 +50,14 @@ func writeSaved(id metainfo.Hash, ipv6 bool, nodes []contact) []byte {
 		b = append(append(b, c.id[:]...), ip[:]...)
 		b = appendSum(binary.BigEndian.AppendUint16(b, c.addr.Port()), start)
 	}
+	return b
+}
+
+// WithoutID returns what Save returned without the id, for a node that is to have its own beside another one of the
+// same file. Its nodes stay.
+func WithoutID(saved []byte) []byte {
+	b := bytes.Clone(saved)
+	clear(b[:min(len(b), len(saveMagic))]) // readSaved takes no id out of it
 	return b
 }
 

@@ -30,6 +30,9 @@ func TestD12Saved(t *testing.T) {
 		if gotID, got := readSaved(b, !v6); gotID != (metainfo.Hash{}) || len(got) != 0 {
 			t.Errorf("the other family reads %v, %v", gotID, got)
 		}
+		if gotID, got := readSaved(WithoutID(b), v6); gotID != (metainfo.Hash{}) || !slices.Equal(got, nodes) {
+			t.Errorf("without its id it reads %v, %v", gotID, got)
+		}
 		for cut := range b {
 			gotID, got := readSaved(b[:cut], v6)
 			if whole := max(0, cut-headerLen) / recordLen; len(got) != whole || !slices.Equal(got, nodes[:whole]) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -49,6 +50,7 @@ const (
 	lastNodesSave = time.Second     // for the last one
 	maxNames      = 32              // of starting nodes that are resolved for one question
 	maxIPs        = 8               // of one name that are used
+	maxHints      = 4               // nodes of one torrent that are used as starting nodes
 	maxTrusted    = 256
 	resolveTime   = 5 * time.Second // for all names together
 	routersWait   = 5 * time.Second // saved nodes have so long to answer
@@ -75,6 +77,8 @@ type member struct {
 	v6     bool
 	asked  int           // calls of starting, to which it belongs
 	kept   []byte        // what the file holds; belongs to who has the place in saving
+	met    bool          // the file held something when it was loaded
+	lock   io.Closer     // of the file, whose id is ours; nil when another process has it
 	saving chan struct{} // holds a value while the file is written
 }
 
@@ -91,7 +95,7 @@ func (o *overlay) join() error {
 		m.load()
 		n, err := dht.New(dht.Config{
 			Conn: u.lane(dhtProtocol), IPv6: m.v6, ReadOnly: o.s.cfg.DHT.ReadOnly, Allow: mayAsk, Trusted: o.trusts,
-			Starting: m.starting, Saved: m.kept, Seed: o.s.reg.random().Uint64(), Log: o.s.log,
+			Starting: m.starting, Saved: m.saved(), Seed: o.s.reg.random().Uint64(), Log: o.s.log,
 		})
 		if err != nil {
 			return err
@@ -192,13 +196,15 @@ func (m *member) starting(ctx context.Context) []netip.AddrPort {
 	o.trust(typed)
 	var names []string
 	for _, t := range o.s.reg.all() {
-		names = append(names, t.nodes()...)
+		list := t.nodes()
+		names = append(names, list[:min(len(list), maxHints)]...)
 	}
+	o.s.reg.random().Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	out := append(typed, o.hinted(ctx, names)...)
 	switch {
-	case len(o.s.cfg.DHT.Routers) == 0, !m.outside(), len(out) > 0 && m.asked == 1:
+	case len(o.s.cfg.DHT.Routers) == 0, !m.outside(), len(typed) > 0 && m.asked == 1:
 		return out
-	case len(m.kept) > 0 && m.asked == 1: // nodes of the last time
+	case m.met && m.asked == 1: // nodes of the last time
 		select {
 		case <-time.After(routersWait):
 		case <-ctx.Done():
@@ -281,11 +287,14 @@ func (m *member) run(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			m.save()
+			m.save(false)
 		case <-ended:
 			select {
-			case <-m.save():
+			case <-m.save(true):
 			case <-time.After(lastNodesSave):
+			}
+			if m.lock != nil {
+				_ = m.lock.Close() // the process's end would do the same
 			}
 			return
 		}
@@ -300,7 +309,8 @@ func (m *member) file() string {
 	return "dht4" + nodesSuffix
 }
 
-// load reads what the last run left. Others may use the same folder: whoever writes last wins.
+// load reads what the last run left. Of several processes with the same folder one has the file: its node has
+// the id there, for two nodes with one id at one address are taken for liars, and it alone writes it.
 func (m *member) load() {
 	s := m.o.s
 	if s.cfg.State == nil || !m.outside() {
@@ -310,21 +320,42 @@ func (m *member) load() {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.log.Warn("the DHT nodes of the last run are not known", "err", err)
 	}
-	m.kept = b
+	m.kept, m.met = b, len(b) > 0
+	if m.lock, err = s.cfg.State.Lock(m.file() + lockSuffix); err != nil {
+		s.log.Debug("another process has this DHT node's file", "file", m.file(), "err", err)
+	}
+}
+
+// saved is what the node begins with.
+func (m *member) saved() []byte {
+	if m.lock == nil {
+		return dht.WithoutID(m.kept)
+	}
+	return m.kept
 }
 
 // save writes down what changed. It does not wait; the channel is closed when that is done. On a disk that hangs
-// it may never be, and then nothing else is saved.
-func (m *member) save() <-chan struct{} {
+// it may never be, and then only the last one waits for its turn.
+func (m *member) save(last bool) <-chan struct{} {
 	done := make(chan struct{})
 	s := m.o.s
-	if s.cfg.State == nil || !m.outside() { // nodes of a loopback are not those of the next time
+	if m.lock == nil { // nodes of a loopback, which has none, are not those of the next time
 		close(done)
 		return done
 	}
+	if !last {
+		select {
+		case m.saving <- struct{}{}:
+		default:
+			close(done)
+			return done
+		}
+	}
 	go func() {
 		defer close(done)
-		m.saving <- struct{}{}
+		if last {
+			m.saving <- struct{}{}
+		}
 		defer func() { <-m.saving }()
 		b := m.node.Save()
 		if bytes.Equal(b, m.kept) {

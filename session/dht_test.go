@@ -344,3 +344,24 @@ func TestDHTLookUp(t *testing.T) {
 		}
 	})
 }
+
+// TestDHTOneFileTwoNodes: of two sessions with one state folder one has the saved id, the other the saved nodes alone.
+func TestDHTOneFileTwoNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSim(t, 1<<20, 64<<10)
+		defer w.close()
+		boot := w.dhtNode().run()
+		first := w.dhtNode(boot).run()
+		time.Sleep(4 * time.Minute)
+		first.stop()
+		first.run()
+		second := w.dhtNode()
+		second.state = first.state
+		second.run()
+		time.Sleep(time.Minute)
+		a, b := first.s.DHTNodes()[0], second.s.DHTNodes()[0]
+		if a.ID == b.ID || b.Good == 0 {
+			t.Errorf("ids %v and %v; the second knows %d good nodes", a.ID, b.ID, b.Good)
+		}
+	})
+}

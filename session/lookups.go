@@ -34,6 +34,7 @@ type lookup struct {
 	hungry bool          // it has few peers
 	under  bool          // under way
 	again  bool          // something changed meanwhile: as soon as it is over, another one
+	gone   bool          // it was removed while under way, and is forgotten when that is over
 }
 
 // lookups decides which torrent is looked up when. It is pure but for its random source; the
@@ -62,11 +63,15 @@ func (l *lookups) add(now time.Time, k budget.Key) {
 		e = &lookup{key: k}
 		l.list = append(l.list, e)
 	}
-	e.due, e.pause, e.again = now, 0, e.under
+	e.due, e.pause, e.again, e.gone = now, 0, e.under, false
 }
 
-// remove forgets a torrent. What is under way ends with done.
+// remove forgets a torrent. What is under way ends with done, so that there is never a second look-up of one torrent.
 func (l *lookups) remove(k budget.Key) {
+	if e := l.find(k); e != nil && e.under {
+		e.gone = true
+		return
+	}
 	l.list = slices.DeleteFunc(l.list, func(e *lookup) bool { return e.key == k })
 }
 
@@ -130,6 +135,10 @@ func (l *lookups) done(now time.Time, k budget.Key, r result) {
 	l.free = l.free.Add(time.Duration(r.packets) * time.Second / lookPackets)
 	e := l.find(k)
 	if e == nil {
+		return
+	}
+	if e.under = false; e.gone {
+		l.remove(k)
 		return
 	}
 	needed := e.hungry

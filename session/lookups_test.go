@@ -182,3 +182,28 @@ func TestLookupsAgain(t *testing.T) {
 		t.Errorf("after a sleep the next look-up is %v away", at.Sub(b.now))
 	}
 }
+
+// TestLookupsNeverTwice: a torrent that is removed while it is looked up, and added again before that has ended, is looked up
+// once more after that and not beside it.
+func TestLookupsNeverTwice(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	l := lookups{rnd: rand.New(rand.NewPCG(1, 1))}
+	l.add(now, 7)
+	if k, ok := l.next(now); k != 7 || !ok {
+		t.Fatal("it is not looked up")
+	}
+	l.remove(7)
+	l.add(now, 7)
+	if _, ok := l.next(now); ok {
+		t.Error("a second look-up beside the first")
+	}
+	l.done(now, 7, result{})
+	if k, ok := l.next(now); k != 7 || !ok {
+		t.Error("it is not looked up again")
+	}
+	l.remove(7)
+	l.done(now, 7, result{})
+	if _, ok := l.next(now.Add(time.Hour)); ok || len(l.list) != 0 || l.running != 0 {
+		t.Errorf("%d torrents are left, %d under way", len(l.list), l.running)
+	}
+}

@@ -19,6 +19,7 @@ const (
 	packetQueue = 256  // datagrams that wait for whoever shares a socket; further ones are dropped
 	readRest    = 100 * time.Millisecond
 	readFails   = 5               // failures in a row after which a socket counts as dead
+	readRefused = 1000            // the same of datagrams of ours that found no taker
 	rebindRest  = 5 * time.Second // the longest rest while it cannot be opened again
 )
 
@@ -111,25 +112,28 @@ func (u *socket) reopen(ctx context.Context) error {
 // read hands out what comes in until ctx ends and the socket is closed.
 func (u *socket) read(ctx context.Context) {
 	buf := make([]byte, 64<<10) // room for any datagram: a larger one is an error on some systems
-	fails, rest := 0, readRest
+	fails, refused, rest := 0, 0, readRest
 	for {
 		n, from, err := u.conn().ReadFrom(buf)
 		switch {
 		case err == nil:
-			fails, rest = 0, readRest
+			fails, refused, rest = 0, 0, readRest
 			u.hand(buf[:n], from)
 			continue
 		case ctx.Err() != nil:
 			return
-		case isRefused(err): // told of one of our own datagrams; no other one is lost
+		case isRefused(err) && refused < readRefused: // told of one of our own datagrams; no other one is lost
+			refused++
 			continue
 		}
 		fails++
 		if u.renew.Swap(false) || fails >= readFails && !isExhausted(err) {
 			if err := u.reopen(ctx); err == nil {
-				u.log.Debug("UDP socket opened again", "addr", u.address)
-				fails, rest = 0, readRest
+				u.log.Info("listening on UDP again", "addr", u.address)
+				fails, refused, rest = 0, 0, readRest
 				continue
+			} else if rest == readRest {
+				u.log.Info("cannot listen on UDP again; no DHT until that works", "addr", u.address, "err", err)
 			}
 			fails, rest = readFails, min(2*rest, rebindRest)
 		}
