@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,12 +77,12 @@ func TestG06PrivateMagnetLeavesDHT(t *testing.T) {
 }
 
 // TestFigureMagnetDHT: from an info hash to its info dictionary, with sessions as nodes, of which a third has died, and
-// links of 50 ms.
+// links of 50 ms. TEST_MAGNETS=N takes it with N hashes and N nodes.
 func TestFigureMagnetDHT(t *testing.T) {
-	const (
-		nodes  = 60 / fewer
-		hashes = 40 / fewer
-	)
+	nodes, hashes := 60/fewer, 40/fewer
+	if n, err := strconv.Atoi(os.Getenv("TEST_MAGNETS")); err == nil && n > 0 {
+		nodes, hashes = n, n
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newSim(t, 16<<10, 16<<10)
 		defer w.close()
@@ -135,7 +137,7 @@ func TestFigureMagnetDHT(t *testing.T) {
 		}
 		slices.Sort(took)
 		t.Logf("%d of %d found; median %v, last %v", len(took), hashes, took[len(took)/2], took[len(took)-1])
-		if len(took) < hashes || took[len(took)/2] > 3*time.Second {
+		if 100*len(took) < 99*hashes || took[len(took)/2] > 3*time.Second {
 			t.Error("99 % and a median of 3 s are wanted")
 		}
 	})

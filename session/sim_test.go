@@ -30,7 +30,7 @@ type sim struct {
 	tor  *metainfo.Torrent
 	data []byte
 	v6   bool
-	next byte // last byte of the next host's address
+	next uint16 // last bytes of the next host's address
 	end  []func()
 }
 
@@ -50,13 +50,13 @@ func (w *sim) close() {
 	}
 }
 
-// host adds a machine 10.0.0.x, or fd00::x.
+// host adds a machine 10.0.x.y, or fd00::x.
 func (w *sim) host(link simnet.Link) *simnet.Host {
 	w.next++
 	if w.v6 {
-		return w.net.Host(netip.AddrFrom16([16]byte{0: 0xfd, 15: w.next}), link)
+		return w.net.Host(netip.AddrFrom16([16]byte{0: 0xfd, 14: byte(w.next >> 8), 15: byte(w.next)}), link)
 	}
-	return w.net.Host(netip.AddrFrom4([4]byte{10, 0, 0, w.next}), link)
+	return w.net.Host(netip.AddrFrom4([4]byte{10, 0, byte(w.next >> 8), byte(w.next)}), link)
 }
 
 // tracker starts a tracker on a fast host of its own and puts it into the torrent.

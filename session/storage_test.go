@@ -74,6 +74,7 @@ func TestS01EveryCall(t *testing.T) {
 				}
 			}
 			_ = n.s.Flush(t.Context()) // fails if it is the sync that fails
+			synctest.Wait()            // until the torrent knows of that
 			if n.status().Phase == status.Failed {
 				stops++
 				if err := n.s.Resume(t.Context(), w.tor.ID); err != nil {

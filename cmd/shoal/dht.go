@@ -59,7 +59,7 @@ peers of a closed network find each other with --bootstrap.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", session.DefaultListen, "listen on `HOST:PORT`; a default port that is taken moves to the next free one")
-	f.StringSliceVar(&o.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`; repeatable")
+	f.StringSliceVar(&o.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`, and not through public ones; repeatable")
 	f.IntVar(&o.announce, "announce", 0, "announce that we have the torrent at `PORT`")
 	f.BoolVar(&o.readOnly, "dht-read-only", false, "ask the DHT, but answer nobody there")
 	f.BoolVar(&o.serve, "serve", false, "go on until interrupted")
@@ -97,7 +97,7 @@ func lookIntoDHT(ctx context.Context, con *console, o *dhtOptions, args []string
 	}
 	e, err := openWith(con, session.Config{
 		Listen: o.listen, ListenExact: o.exact, Client: clientName, BootID: session.BootID(), NoLSD: true, NoPortMap: true,
-		DHT: &session.DHT{ReadOnly: o.readOnly, Bootstrap: append(o.bootstrap, hints...), Routers: session.Routers()},
+		DHT: &session.DHT{ReadOnly: o.readOnly, Bootstrap: append(o.bootstrap, hints...), Routers: routers(o.bootstrap)},
 	})
 	if err != nil {
 		return err

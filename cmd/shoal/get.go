@@ -30,8 +30,8 @@ checked. A SOURCE is a magnet link, an info hash, a .torrent file, a URL of one,
 or - for a list of sources on standard input, one a line; --input reads such a
 list from a file.
 
-The files of a magnet link are told by its peers, which come from its trackers,
-its x.pe addresses and --peer. --metadata-only ends there and writes a .torrent
+The files of a magnet link are told by its peers, which come from the DHT, the
+local network, its trackers, its x.pe addresses and --peer. --metadata-only ends there and writes a .torrent
 file, into the folder of --output or to --save-torrent. Without it, get goes on
 and remembers what it was told: started again, it does not have to ask.
 

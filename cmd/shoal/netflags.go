@@ -74,7 +74,7 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	f.IntVar(&n.slots, "upload-slots", 0, "upload to `N` peers at once; 0 chooses by rate")
 	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100")
 	f.StringVar(&n.encryption, "encryption", "prefer", "prefer dials encrypted and then plain, require never sends or takes a plain byte, off never encrypts")
-	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`; repeatable")
+	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`, and not through public ones; repeatable")
 	f.BoolVar(&n.readOnly, "dht-read-only", false, "ask the DHT, but answer nobody there and announce nothing")
 	f.StringVar(&n.progress, "progress", "auto", "auto, plain, json or none; auto draws on a terminal and is plain elsewhere")
 	n.off = map[string]*bool{}
@@ -132,7 +132,15 @@ func (n *netFlags) dht() *session.DHT {
 	if *n.off["dht"] {
 		return nil
 	}
-	return &session.DHT{ReadOnly: n.readOnly, Bootstrap: n.bootstrap, Routers: session.Routers()}
+	return &session.DHT{ReadOnly: n.readOnly, Bootstrap: n.bootstrap, Routers: routers(n.bootstrap)}
+}
+
+// routers are the public nodes to begin with: none for who named a node, so that a closed network stays one.
+func routers(named []string) []string {
+	if len(named) > 0 {
+		return nil
+	}
+	return session.Routers()
 }
 
 // config is the session's configuration as the flags want it.
