@@ -207,6 +207,8 @@ var guards = []guard{
 	{"D07", "dht/guard/scrub.go", "return same < perNetwork", "return true", "dht/guard ^TestD07Nodes"},
 	{"D07", "dht/guard/scrub.go", "if usable(a) && room(kept[:n], a) && keep(a) {", "if room(kept[:n], a) && keep(a) {", "dht/guard ^TestD07Nodes"},
 	{"D07", "dht/guard/peers.go", "if !r.Off && !s.val.take(rate, elapsed) {", "", "dht/guard ^TestD07Packets"},
+	{"D07", "dht/guard/peers.go", "return peers{newTable[asked](16384), newTable[int](512), newTable[owner](2048)}",
+		"return peers{newTable[asked](4096), newTable[int](512), newTable[owner](2048)}", "dht/guard ^TestD07Crowd$"},
 	{"D08", "dht/guard/in.go", "m.ro = !welcome\nif m.method == findNode {", "if m.method == findNode {", "dht/guard ^TestD08"},
 	{"D08", "dht/guard/peers.go", "case proven && !s.val.proven, now-s.at > ownedFor:", "case now-s.at > ownedFor:", "dht/guard ^TestD08"},
 	{"D08", "dht/guard/peers.go", "if s := &set[i]; s.at == 0 || now-s.at > ownedFor || !s.val.proven {", "if s := &set[i]; true {", "dht/guard ^TestD08"},
