@@ -105,8 +105,11 @@ func (n *Node) answer(now time.Time, q question) []byte {
 // addresses (BEP 42), more only if there are no others. Both families are two networks, and this node
 // knows one of them (BEP 32).
 func (n *Node) putNodes(res *krpcResult, now time.Time, q question, most int) {
+	honest := n.table.honest(q.target)
 	pick := func(fits bool) []contact {
-		return n.table.closest(q.target, most, func(e *entry) bool { return e.fits == fits && e.good(now) && e.addr != q.from })
+		return n.table.closest(q.target, most, func(e *entry) bool {
+			return (e.fits && honest(e.contact)) == fits && e.good(now) && e.addr != q.from
+		})
 	}
 	fit, misfit := pick(true), pick(false)
 	misfit = misfit[:min(len(misfit), max(most/4, most-len(fit)))]

@@ -103,3 +103,14 @@ func TestD08NewID(t *testing.T) {
 		t.Errorf("%d new ids in a day of flapping votes", changes)
 	}
 }
+
+// TestD06FullFilter: a filter (BEP 33) in which a liar has set every bit counts as many, and not as a number that is none.
+func TestD06FullFilter(t *testing.T) {
+	var f [256]byte
+	for i := range f {
+		f[i] = 0xff
+	}
+	if n := estimate(f); !(n > 5000 && n < 10_000) {
+		t.Errorf("the estimate of a full filter is %v", n)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -198,12 +199,17 @@ func readQuestion(m *krpc.Msg, source net.Addr) (question, bool) {
 	return q, true
 }
 
-// estimate is BEP 33's estimate of how many addresses a filter holds.
+// estimate is BEP 33's estimate of how many addresses a filter holds, at most some 7800: a full one is taken for one that
+// lacks a bit.
 func estimate(filter [256]byte) float64 {
 	if filter == [256]byte{} {
 		return 0 // the formula is for others
 	}
 	f := krpc.ScrapeBloomFilter(filter)
+	if n := f.EstimateCount(); !math.IsInf(n, 0) {
+		return n
+	}
+	f[0] &^= 1
 	return f.EstimateCount()
 }
 

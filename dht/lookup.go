@@ -152,7 +152,10 @@ func (n *Node) walk(ctx context.Context, target metainfo.Hash, o walkOptions) (*
 func (n *Node) drive(ctx context.Context, target metainfo.Hash, o walkOptions) (*walk, error) {
 	parent, begin := ctx, time.Now()
 	ctx, cancel := n.alive(ctx, walkTime)
-	w := newWalk(target, o.method == "get_peers" && !o.scrape, fitting)
+	n.mu.Lock()
+	honest := n.table.honest(target)
+	n.mu.Unlock()
+	w := newWalk(target, o.method == "get_peers" && !o.scrape, func(c contact) bool { return fitting(c) && honest(c) })
 	results := make(chan outcome, maxAsked) // room for all: nobody waits to be heard
 	var asking sync.WaitGroup
 	defer asking.Wait()
@@ -218,8 +221,11 @@ func (w *walk) take(r outcome) {
 func (n *Node) seeds(target metainfo.Hash) []contact {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	nodes := n.table.closest(target, seedNodes, func(e *entry) bool { return e.fits && e.fails < failsToSpare })
-	nodes = append(nodes, n.table.closest(target, seedMisfits, func(e *entry) bool { return !e.fits && e.fails < failsToSpare })...)
+	honest := n.table.honest(target)
+	pick := func(most int, fits bool) []contact {
+		return n.table.closest(target, most, func(e *entry) bool { return (e.fits && honest(e.contact)) == fits && e.fails < failsToSpare })
+	}
+	nodes := append(pick(seedNodes, true), pick(seedMisfits, false)...)
 	if len(nodes) < enoughNodes {
 		saved := slices.Clone(n.saved)
 		slices.SortFunc(saved, func(a, b contact) int { return compareDistance(target, a.id, b.id) })

@@ -22,6 +22,7 @@ type world struct {
 	end   context.CancelFunc
 	link  simnet.Link
 	v6    bool
+	local bool // private addresses, where ids need not fit
 	seed  uint64
 	nodes []*member
 }
@@ -55,6 +56,9 @@ func inBubble(t *testing.T, seed uint64, link simnet.Link, f func(w *world)) {
 func (w *world) address(i int) netip.Addr {
 	if w.v6 {
 		return netip.AddrFrom16([16]byte{0x2a, byte(i >> 8), byte(i), 1, 15: 1})
+	}
+	if w.local {
+		return netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 9})
 	}
 	return netip.AddrFrom4([4]byte{byte(20 + i>>8), byte(i), 7, 9})
 }

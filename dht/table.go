@@ -18,6 +18,9 @@ const (
 	retryAfter   = 30 * time.Second // a node that failed is asked again
 	failsToSpare = 2                // failures after which a waiting node takes the place
 	failsToDrop  = 4                // failures after which the place is empty
+	// luck is how many bits more the nearest node to a target shares with it than the eight nearest to
+	// us share with us: three because it is one of eight, and one time in eight three more.
+	luck = 3 + 3
 )
 
 // capacity is the size of a bucket. The first ones, which hold half of the network each, are
@@ -209,6 +212,19 @@ func (t *table) closest(target metainfo.Hash, n int, ok func(e *entry) bool) []c
 		out = out[:min(n, len(out))]
 	})
 	return out
+}
+
+// honest returns the rule by which an id may be that of an honest node as near to target as it is. Where ids need not
+// fit addresses, whoever wants to stand around a target takes any id; but then it is nearer than the nearest of a
+// network of this size would be by chance. How large the network is shows in how near the nodes around us are. A node
+// that breaks the rule is no less asked than one whose id does not fit.
+func (t *table) honest(target metainfo.Hash) func(contact) bool {
+	if _, total := t.counts(time.Time{}); total < 2*bucketSize {
+		return func(contact) bool { return true } // it is not known well enough
+	}
+	around := t.closest(t.own, bucketSize, func(*entry) bool { return true })
+	most := prefixLen(t.own, around[bucketSize-1].id) + luck
+	return func(c contact) bool { return guard.Global(c.addr.Addr()) || prefixLen(target, c.id) <= most }
 }
 
 // due returns at most n nodes to ping: those silent for longer than they count as good, and those

@@ -13,10 +13,8 @@ import (
 const (
 	closeEnough = 8  // the closest nodes that must have been asked (k of BEP 5)
 	paths       = 3  // ways that share no node, so that one liar does not lead them all
-	pathDepth   = 3  // of each way the closest that must have been asked
-	wideEnough  = 20 // instead of closeEnough for a search that found fewer than fewPeers
-	wideDepth   = 5  // instead of pathDepth
-	fewPeers    = 8
+	wordOfOne   = 2  // peers named by one node that count
+	mostHolders = 20 // nodes that an announce goes to
 	parallel    = 6  // queries that are not late at one moment
 	perReply    = 8  // nodes taken from one reply
 	perSeat     = 2  // candidates with one address; a liar may have named a wrong port
@@ -28,6 +26,17 @@ const (
 	lateAfter = 500 * time.Millisecond // then another node is asked as well
 	deadAfter = 2 * time.Second        // then no answer is expected any more
 )
+
+// reach is how far a walk goes before it is content.
+type reach struct {
+	closest int // the closest nodes that must have been asked
+	depth   int // of each path the closest that must have been asked
+	peers   int // a search that has heard of fewer goes on to the next reach
+}
+
+// reaches are those of a search, one after the other: where liars stand around the target, the honest nodes
+// that took the announce stand behind them. Other walks have the first.
+var reaches = [...]reach{{closeEnough, 3, 8}, {20, 5, wordOfOne + 1}, {40, 12, 0}}
 
 type progress uint8
 
@@ -66,9 +75,9 @@ type walk struct {
 	asked    int
 	misfits  int // asked of lists[misfit]
 	answers  int
-	search   bool // for peers: goes wider before it gives up
-	wide     bool
-	peers    int // named so far, each time counted
+	search   bool // for peers: goes farther before it gives up
+	reach    int  // index into reaches
+	peers    int  // named so far, of one node at most wordOfOne
 	nextPath int
 }
 
@@ -152,7 +161,7 @@ func (w *walk) answered(addr netip.AddrPort, id metainfo.Hash, token string, nod
 	}
 	k.state, k.token = answered, token
 	w.answers++
-	w.peers += peers
+	w.peers += min(peers, wordOfOne)
 	for _, c := range nodes[:min(len(nodes), perReply)] {
 		if c.id != (metainfo.Hash{}) {
 			w.admit(c, k.path)
@@ -167,7 +176,7 @@ func (w *walk) failed(addr netip.AddrPort) {
 	}
 }
 
-// ask returns the nodes to ask now; the caller asks them. It first notes who is late, and goes wider
+// ask returns the nodes to ask now; the caller asks them. It first notes who is late, and goes farther
 // if a search has asked all and found little: the closest may be liars.
 func (w *walk) ask(now time.Time) []contact {
 	busy := 0
@@ -179,8 +188,8 @@ func (w *walk) ask(now time.Time) []contact {
 			busy++
 		}
 	}
-	if w.mayWiden() && w.idle() {
-		w.wide = true
+	for w.mayWiden() && w.idle() {
+		w.reach++
 	}
 	var out []contact
 	for busy < parallel && w.asked < maxAsked {
@@ -236,12 +245,9 @@ func (w *walk) wanted(list int, patient bool) []*candidate {
 
 // closest returns, of those nodes of a list that ok accepts, the closest of all and of each path.
 func (w *walk) closest(list int, ok func(*candidate) bool) []*candidate {
-	most, depth := closeEnough, pathDepth
-	if w.wide && list == fit {
-		most, depth = wideEnough, wideDepth
-	}
+	r := reaches[w.reach]
 	if list == misfit {
-		depth = 0
+		r = reach{closest: closeEnough}
 	}
 	var out []*candidate
 	var deep [paths]int
@@ -250,7 +256,7 @@ func (w *walk) closest(list int, ok func(*candidate) bool) []*candidate {
 		if !ok(k) {
 			continue
 		}
-		if n < most || deep[k.path] < depth {
+		if n < r.closest || deep[k.path] < r.depth {
 			out = append(out, k)
 		}
 		n++
@@ -260,7 +266,7 @@ func (w *walk) closest(list int, ok func(*candidate) bool) []*candidate {
 }
 
 // mayWiden reports whether the walk, at its end, goes on with more nodes.
-func (w *walk) mayWiden() bool { return w.search && !w.wide && w.peers < fewPeers && w.answers > 0 }
+func (w *walk) mayWiden() bool { return w.search && w.answers > 0 && w.peers < reaches[w.reach].peers }
 
 // done reports whether the walk is over.
 func (w *walk) done() bool { return w.idle() && !w.mayWiden() }
@@ -310,7 +316,7 @@ func (w *walk) wake() time.Time {
 // closest first, and a few misfits.
 func (w *walk) holders() []*candidate {
 	var out []*candidate
-	for list, most := range [...]int{wideEnough, closeEnough / 2} {
+	for list, most := range [...]int{mostHolders, closeEnough / 2} {
 		with := w.closest(list, func(k *candidate) bool { return k.state == answered && k.token != "" })
 		out = append(out, with[:min(len(with), most)]...)
 	}

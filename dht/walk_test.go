@@ -1,7 +1,6 @@
 package dht
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -162,7 +161,7 @@ func TestD08WalkMisfits(t *testing.T) {
 			fits++
 		}
 	}
-	if fits < wideEnough || len(s.w.holders())-fits > closeEnough/2 {
+	if fits < mostHolders || len(s.w.holders())-fits > closeEnough/2 {
 		t.Errorf("%d of %d holders fit", fits, len(s.w.holders()))
 	}
 }
@@ -183,24 +182,37 @@ func TestWalkFalseID(t *testing.T) {
 	}
 }
 
-// TestWalkWide: a search goes wider exactly when it found little.
-func TestWalkWide(t *testing.T) {
-	for _, peers := range []int{0, fewPeers} {
-		for _, search := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%d peers, search %t", peers, search), func(t *testing.T) {
-				s := newScript(t, search)
-				for i := range 60 {
-					s.w.seed([]contact{s.at(i, i/4)})
-				}
-				for !s.w.done() {
-					for _, c := range s.ask() {
-						s.w.answered(c.addr, c.id, "t", nil, peers)
+// TestD08WalkReach: a search goes farther exactly when it found little, and a few liars who name peers do not stop it.
+func TestD08WalkReach(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		search  bool
+		namers  int // of the closest nodes, so many name 50 peers
+		closest int
+	}{
+		{"not a search", false, 0, reaches[0].closest},
+		{"peers everywhere", true, 60, reaches[0].closest},
+		{"three liars", true, 3, reaches[1].closest},
+		{"one liar", true, 1, reaches[2].closest},
+		{"nothing", true, 0, reaches[2].closest},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScript(t, tc.search)
+			for i := range 60 {
+				s.w.seed([]contact{s.at(i, i/4)})
+			}
+			for !s.w.done() {
+				for _, c := range s.ask() {
+					peers := 0
+					if 60-int(c.addr.Addr().As4()[2]) <= tc.namers {
+						peers = 50
 					}
+					s.w.answered(c.addr, c.id, "t", nil, peers)
 				}
-				if wide := s.w.asked >= wideEnough; wide != (search && peers == 0) {
-					t.Errorf("%d asked", s.w.asked)
-				}
-			})
-		}
+			}
+			if s.w.asked < tc.closest || s.w.asked > tc.closest+8 {
+				t.Errorf("%d asked, want about %d", s.w.asked, tc.closest)
+			}
+		})
 	}
 }

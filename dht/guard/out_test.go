@@ -73,6 +73,33 @@ func TestQueriesOut(t *testing.T) {
 	}
 }
 
+// TestD07Crowd: victims that liars name again and again among thousands of other nodes get no third packet in a
+// minute because we forgot the first two. A busy session asks a hundred nodes a second.
+func TestD07Crowd(t *testing.T) {
+	c, _ := open(t, Config{})
+	asks := func(i int, now int64) bool {
+		var m message
+		m.parse([]byte(peersQ), ours)
+		return c.ask(&m, netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(20 + i>>16), byte(i >> 8), byte(i), 9}), 6881), now) == passes
+	}
+	const victims = 200
+	third := 0
+	for i := range 5500 {
+		now := second + int64(i)*second/100
+		if asks(i, now) && i < victims {
+			asks(i, now)
+		}
+	}
+	for i := range victims {
+		if asks(i, 57*second) {
+			third++
+		}
+	}
+	if third > victims/10 {
+		t.Errorf("%d of %d victims got a third packet", third, victims)
+	}
+}
+
 // TestD07PacketsPerAddress: an address that never answered gets two packets in any
 // minute, one that did one a second.
 func TestD07PacketsPerAddress(t *testing.T) {

@@ -16,7 +16,7 @@ const (
 
 // peers is what is known of other nodes, in tables of fixed size.
 type peers struct {
-	asked   table[asked] // by address; grows only by what we send
+	asked   table[asked] // by address; only what we send gets in, and a busy minute of that has room
 	queries table[int]   // by address and t: the size of a query whose reply is due
 	owners  table[owner] // by what counts as one host
 }
@@ -35,7 +35,7 @@ type owner struct {
 }
 
 func newPeers() peers {
-	return peers{newTable[asked](4096), newTable[int](512), newTable[owner](2048)}
+	return peers{newTable[asked](16384), newTable[int](512), newTable[owner](2048)}
 }
 
 // ask charges a query of ours to the address with that hash.

@@ -17,7 +17,7 @@ import (
 
 // Bounds of what a router may answer.
 const (
-	maxBody     = 1 << 20
+	maxBody     = 256 << 10 // some routers send 100 KiB; attributes take fifty times their size while they are looked at
 	maxHeader   = 16 << 10
 	maxElements = 4000 // descriptions have a few hundred
 	maxDepth    = 32
