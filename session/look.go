@@ -180,6 +180,20 @@ func (s *Session) LookUp(ctx context.Context, h metainfo.Hash, announce uint16, 
 	})
 }
 
+// ScrapeDHT estimates how many seeds and how many other peers the DHT knows of an info hash (BEP 33): zero where
+// no node keeps count. It ends and fails as LookUp does.
+func (s *Session) ScrapeDHT(ctx context.Context, h metainfo.Hash) (seeds, others int, err error) {
+	err = ErrNoDHT
+	for _, m := range s.overlay.members {
+		n, o, fail := m.node.Scrape(ctx, h)
+		seeds, others = max(seeds, n), max(others, o)
+		if fail == nil || err != nil {
+			err = fail
+		}
+	}
+	return seeds, others, err
+}
+
 // DHTNode is our node of one family in numbers.
 type DHTNode struct {
 	dht.Stats

@@ -28,6 +28,7 @@ type dhtOptions struct {
 	announce  int
 	readOnly  bool
 	serve     bool
+	scrape    bool
 }
 
 func newDHT(con *console) *cobra.Command {
@@ -62,6 +63,7 @@ peers of a closed network find each other with --bootstrap.`,
 	f.StringSliceVar(&o.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`, and not through public ones; repeatable")
 	f.IntVar(&o.announce, "announce", 0, "announce that we have the torrent at `PORT`")
 	f.BoolVar(&o.readOnly, "dht-read-only", false, "ask the DHT, but answer nobody there")
+	f.BoolVar(&o.scrape, "scrape", false, "estimate how many seeds and other peers there are, instead of naming them")
 	f.BoolVar(&o.serve, "serve", false, "go on until interrupted")
 	return cmd
 }
@@ -72,8 +74,10 @@ func (o *dhtOptions) check(named bool) error {
 		return withCode(exitUsage, fmt.Errorf("--listen %q: write HOST:PORT or :PORT", o.listen))
 	case o.announce < 0 || o.announce > 65535:
 		return withCode(exitUsage, fmt.Errorf("--announce %d: ports go from 1 to 65535", o.announce))
-	case o.announce > 0 && !named:
-		return withCode(exitUsage, errors.New("--announce needs a torrent to be announced"))
+	case (o.announce > 0 || o.scrape) && !named:
+		return withCode(exitUsage, errors.New("--announce and --scrape need a torrent"))
+	case o.announce > 0 && o.scrape:
+		return withCode(exitUsage, errors.New("--announce and --scrape exclude each other"))
 	case o.announce > 0 && o.readOnly:
 		return withCode(exitUsage, errors.New("--announce and --dht-read-only exclude each other"))
 	}
@@ -124,6 +128,8 @@ func (e *engine) inDHT(ctx context.Context, con *console, o *dhtOptions, id meta
 	var err error
 	switch {
 	case ctx.Err() != nil:
+	case o.scrape:
+		err = e.countPeers(ctx, con, id)
 	case named:
 		err = e.findPeers(ctx, con, id, uint16(o.announce))
 	default:
@@ -169,6 +175,24 @@ func (e *engine) fillTable(ctx context.Context, enough int) (good int) {
 		}
 	}
 	return good
+}
+
+// countPeers prints how many peers a torrent has, as far as nodes keep count (BEP 33).
+func (e *engine) countPeers(ctx context.Context, con *console, id metainfo.ID) error {
+	seeds, others, err := e.ScrapeDHT(ctx, id.Wire())
+	for over := time.Now().Add(dhtFill); err == nil && seeds+others == 0 && time.Now().Before(over); {
+		select { // nodes tell only whom they have asked something themselves meanwhile
+		case <-ctx.Done():
+		case <-time.After(dhtSettle):
+		}
+		seeds, others, err = e.ScrapeDHT(ctx, id.Wire())
+	}
+	if err != nil {
+		return fmt.Errorf("count the peers: %w", err)
+	}
+	con.Result("about %d seeds, %d other peers", seeds, others)
+	con.Event(scrapeEvent{newEvent("scrape"), id.String(), seeds, others})
+	return nil
 }
 
 // findPeers looks a torrent up and prints its peers as they come.

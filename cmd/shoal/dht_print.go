@@ -27,6 +27,14 @@ type lookupEvent struct {
 	Seconds   float64 `json:"seconds"`
 }
 
+// scrapeEvent is the JSON line of an estimate; both numbers count peers.
+type scrapeEvent struct {
+	event
+	ID     string `json:"id"`
+	Seeds  int    `json:"seeds"`
+	Others int    `json:"others"`
+}
+
 // dhtEvent is the JSON line for our node of one family.
 type dhtEvent struct {
 	event

@@ -17,7 +17,7 @@ func TestReadmeNamesFields(t *testing.T) {
 		"`progress` | `get`": progressEvent{}, "`file` | `get`": fileEvent{}, "`done` | `get`": doneEvent{}, "`listed` |": listedEvent{},
 		"`seeding` |": seedingEvent{}, "`file` | `check`": checkedFileEvent{}, "`done` | `check`": checkedEvent{}, "`done` | `create`": createdEvent{},
 		"`done` | `edit`": editedEvent{}, "`torrent`, `magnet` |": description{}, "`done` | `demo`": demoEvent{}, "`version` |": versionEvent{}, "`error` |": errorEvent{},
-		"`peer` | `dht`": peerEvent{}, "`done` | `dht`": lookupEvent{}, "`dht` | `dht`": dhtEvent{},
+		"`peer` | `dht`": peerEvent{}, "`done` | `dht`": lookupEvent{}, "`dht` | `dht`": dhtEvent{}, "`scrape` | `dht`": scrapeEvent{},
 	} {
 		_, text, ok := strings.Cut(string(readme), "\n| "+row)
 		text, _, _ = strings.Cut(text, "\n")
