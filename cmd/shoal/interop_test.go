@@ -27,7 +27,7 @@ const (
 	ourV6, theirV6 = "fd00:88::1", "fd00:88::2"
 
 	caseTime = time.Minute
-	inside   = "SHOAL_TEST_INSIDE_NAMESPACE"
+	inside   = "TEST_INSIDE_NAMESPACE"
 )
 
 func TestInterop(t *testing.T) {
