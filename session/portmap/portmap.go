@@ -150,6 +150,9 @@ func (m *Mapper) work(ctx context.Context) (renew time.Duration, err error) {
 		if renew, err = m.mapWith(ctx, m.router); err == nil {
 			return renew, nil
 		}
+		if ctx.Err() != nil {
+			return 0, err // what was made is still to be removed
+		}
 		m.cfg.Log.Info("a port mapping could not be renewed", "err", err)
 		m.forget()
 	}
@@ -192,9 +195,15 @@ func (m *Mapper) mapWith(ctx context.Context, r router) (renew time.Duration, er
 		} else if err != nil {
 			return 0, err
 		}
+		renewed := m.router == r && m.told.External.Port() == g.external
 		m.router = r
 		at, err := r.external(ctx)
-		if err != nil || !at.IsGlobalUnicast() {
+		switch {
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		case err != nil && renewed:
+			at = m.told.External.Addr() // one lost answer does not make it unknown
+		case err != nil || !at.IsGlobalUnicast():
 			at = netip.Addr{}
 		}
 		m.tell(Mapping{r.method(), netip.AddrPortFrom(at, g.external)})

@@ -209,6 +209,58 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedRenewal: an end in the middle of a renewal leaves nothing mapped, and nothing untrue is told about
+// the mapping on the way.
+func TestInterruptedRenewal(t *testing.T) {
+	for _, method := range []string{"NAT-PMP", "UPnP"} {
+		for ms := range 40 {
+			inScene(t, func(s *scene) {
+				if method == "UPnP" {
+					s.cfg.Gateway = func() netip.Addr { return netip.Addr{} }
+					s.router.upnp()
+				} else {
+					s.router.pmp()
+				}
+				_, stop := s.run()
+				for len(s.all()) == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(DefaultLease/2 - 5*time.Millisecond + time.Duration(ms)*time.Millisecond)
+				stop()
+				s.want(fmt.Sprintf("%s, %d ms", method, ms), 0)
+				if got := s.all(); len(got) != 2 || got[1] != (Mapping{}) {
+					t.Errorf("%s, %d ms: told %+v", method, ms, got)
+				}
+			})
+		}
+	}
+}
+
+// TestLostAddress: a renewal whose question for the address stays unanswered does not make the address unknown.
+func TestLostAddress(t *testing.T) {
+	inScene(t, func(s *scene) {
+		s.cfg.Gateway = func() netip.Addr { return netip.Addr{} }
+		asked := 0
+		s.router.raw = func(w http.ResponseWriter, q *http.Request) bool {
+			if strings.Contains(q.Header.Get("SOAPACTION"), "GetExternalIPAddress") {
+				if asked++; asked > 1 {
+					w.WriteHeader(500)
+					return true
+				}
+			}
+			return false
+		}
+		s.router.upnp()
+		_, stop := s.run()
+		time.Sleep(10 * DefaultLease)
+		stop()
+		want := Mapping{"UPnP", netip.AddrPortFrom(outside, 6881)}
+		if got := s.all(); asked < 5 || len(got) != 2 || got[0] != want {
+			t.Errorf("asked %d times, told %+v", asked, got)
+		}
+	})
+}
+
 // TestN01Elsewhere: a router that sends us to any other address, or by any other way than plain HTTP, is not followed.
 func TestN01Elsewhere(t *testing.T) {
 	for name, c := range map[string]struct {
