@@ -200,7 +200,7 @@ func (k *sink) Messages(batch []wire.Message) {
 }
 
 func (k *sink) Uploaded(blocks, bytes int) {
-	k.s.inbox.post(event{kind: evUploaded, peer: k.id, n: blocks, bytes: bytes})
+	k.s.inbox.postLazy(event{kind: evUploaded, peer: k.id, n: blocks, bytes: bytes})
 }
 
 func (k *sink) Closed(err error) {

@@ -25,6 +25,7 @@ type common struct {
 	cands   candidates
 	snap    snapState
 	stopped bool
+	unheard bool // it can wait until the next event or tick what links say that they have sent
 	private bool // known to be (BEP 27)
 	// backlog returns how many bytes wait in the link of a peer; nil: none ever do.
 	backlog func(piece.PeerID) int
@@ -158,9 +159,14 @@ func (c *common) publish() {
 	}
 }
 
+// asleep reports whether there are no ticks.
+func (c *common) asleep() bool {
+	return c.stopped || c.phase == status.Paused || c.phase == status.Failed
+}
+
 // next says when settle wants to be called if nothing happens until then; zero: never.
 func (c *common) next() time.Time {
-	asleep := c.stopped || c.phase == status.Paused || c.phase == status.Failed
+	asleep := c.asleep()
 	switch {
 	case c.snap.dirty && asleep:
 		return c.epoch.Add(c.snap.at + snapEvery)

@@ -27,6 +27,7 @@ type core struct {
 	tot   totals
 	sel   selection
 	super super
+	held  int // peers whose requests wait for room with their writer
 
 	turn
 }
@@ -207,6 +208,7 @@ func (c *core) onMessage(p *peer, m *wire.Message) error {
 // settle draws the conclusions of all events of a turn, once for many.
 func (c *core) settle(now time.Time) {
 	c.now = now.Sub(c.epoch)
+	c.unheard = false
 	if c.stopped {
 		c.giveBack()
 		return
@@ -242,6 +244,8 @@ func (c *core) settle(now time.Time) {
 		c.told = true
 		c.act(action{kind: acCompleted})
 	}
+	// Many slow peers would else wake the loop twice for each block.
+	c.unheard = c.held == 0 && !c.cfg.LimitedUp && !c.asleep()
 	c.publish()
 }
 

@@ -17,14 +17,15 @@ const (
 // inbox is the one way into the loop. Its mutex is held for a few appends or a swap only.
 //
 // post takes what has its room reserved by construction: at most one event a
-// disk job in flight, one closing a link, and so on. postWait is for the readers of links,
-// the only ones that may wait; they come in first as they came first.
+// disk job in flight, one closing a link, and so on; so does postLazy, which takes what the loop may hear of with
+// its next event or tick. postWait is for the readers of links, the only ones that may wait; they come in first as they came first.
 type inbox struct {
 	mu      sync.Mutex
 	queue   []event
 	weight  int // of the postWait events in queue
 	waiting []waiter
 	closed  bool
+	lazy    bool          // the loop need not be woken for what postLazy brings
 	wake    chan struct{} // holds one token while queue may be non-empty
 }
 
@@ -38,16 +39,36 @@ type waiter struct {
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 // post queues e without waiting and reports whether the loop will see it.
-func (in *inbox) post(e event) bool {
+func (in *inbox) post(e event) bool { return in.put(e, false) }
+
+// postLazy is post, but leaves the loop asleep where letLie allows that.
+func (in *inbox) postLazy(e event) bool { return in.put(e, true) }
+
+func (in *inbox) put(e event, lazy bool) bool {
 	in.mu.Lock()
 	if in.closed {
 		in.mu.Unlock()
 		return false
 	}
 	in.queue = append(in.queue, e)
+	lazy = lazy && in.lazy
 	in.mu.Unlock()
-	in.signal()
+	if !lazy {
+		in.signal()
+	}
 	return true
+}
+
+// letLie says whether the loop need not be woken for what postLazy brings. When it has to be again, it is for what lies there
+// already.
+func (in *inbox) letLie(lazy bool) {
+	in.mu.Lock()
+	lying := in.lazy && !lazy && len(in.queue) > 0
+	in.lazy = lazy
+	in.mu.Unlock()
+	if lying {
+		in.signal()
+	}
 }
 
 // postWait queues e once there is room and reports whether the loop will see it. turn has room for one value

@@ -121,6 +121,7 @@ func (c *core) onClosed(e *event) {
 // forget takes a peer out of everything. Its requests become free for others.
 func (c *core) forget(p *peer) {
 	p.gone = true
+	c.hold(p)
 	c.dropMask(p)
 	c.m.RemovePeer(p.id, &p.has)
 	c.refund(p.down.asked.len())

@@ -80,10 +80,15 @@ func (s *Swarm) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var events []event
+	lazy := false
 	s.mind.start(time.Now())
 	for {
 		events = s.inbox.take(events[:0])
 		s.turn(events)
+		if c := s.mind.shared(); c.unheard != lazy {
+			lazy = c.unheard
+			s.inbox.letLie(lazy)
+		}
 		s.arm(timer)
 		select {
 		case <-ctx.Done():

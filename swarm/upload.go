@@ -30,6 +30,7 @@ const (
 // upload is what concerns the blocks that we give to a peer.
 type upload struct {
 	unchoked   bool // we told it so
+	held       bool // it counts in core.held
 	interested bool // it told us so
 	shirked    bool // it lost a slot because it asked for nothing, and has not asked since
 	queue      serveQueue
@@ -102,6 +103,7 @@ func (c *core) onCancel(p *peer, m *wire.Message) error {
 	}
 	u.churn += 1 + u.queue.waiting() + u.queue.out() // looked at or moved
 	if u.queue.remove(u.queue.find(b)) {
+		c.hold(p)
 		c.reject(p, b)
 	} else {
 		c.act(action{kind: acCancelUpload, peer: p.id, block: b})
@@ -144,6 +146,19 @@ func (c *core) feed(p *peer) {
 	for p.up.ready() {
 		c.feedOne(p)
 	}
+	c.hold(p)
+}
+
+// hold counts p among those whose requests wait for room with the writer, or no longer.
+func (c *core) hold(p *peer) {
+	held := !p.gone && p.up.queue.waiting() > 0
+	switch {
+	case held && !p.up.held:
+		c.held++
+	case !held && p.up.held:
+		c.held--
+	}
+	p.up.held = held
 }
 
 func (c *core) feedOne(p *peer) int64 {
@@ -200,6 +215,7 @@ func (c *core) setChoke(p *peer, choke bool) {
 		func(b metainfo.Block) { c.reject(p, b) },
 		func(b metainfo.Block) { c.act(action{kind: acCancelUpload, peer: p.id, block: b}) },
 	)
+	c.hold(p)
 }
 
 // idle reports whether p has a slot and has asked for nothing over a whole round.
