@@ -59,6 +59,7 @@ type Manager struct {
 	memory  int64            // Cost of all open pieces
 	peers   map[PeerID]int32 // blocks asked of each peer that is here
 	turn    uint32           // counts asked blocks and opened pieces
+	looks   uint32           // says where the next search for twins begins
 	trials  trials
 	twins   []PeerID // backs Outcome.Twins
 	revoked []Ask    // backs Revoked

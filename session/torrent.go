@@ -265,7 +265,7 @@ func (t *torrent) begin(have metainfo.Bitfield, search *search) error {
 // haveComplete notes a download that was complete when it was found.
 func (t *torrent) haveComplete(have metainfo.Bitfield) {
 	want := wanted(t.info, t.add.Priorities)
-	if missing := without(&want, &have); missing.Count() == 0 {
+	if missing := want.Without(&have); missing.Count() == 0 {
 		t.record.finished(t.s.cfg.Wall())
 		t.set(func() { t.complete = true })
 	}
