@@ -88,13 +88,14 @@ type keeper struct {
 	sum []byte
 }
 
-func (k *keeper) Messages(batch []wire.Message) {
+func (k *keeper) Messages(batch []wire.Message) []wire.Message {
 	for i := range batch {
 		if b := batch[i].Block; b != nil {
 			k.sum = append(k.sum, b.Bytes()...)
 			b.Release()
 		}
 	}
+	return batch[:0]
 }
 
 // Blocks come through a real socket as they were sent, in whatever portions it brings them, with other messages in between.

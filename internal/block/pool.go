@@ -2,9 +2,9 @@ package block
 
 import "sync"
 
-// slabBlocks is how many blocks are made at a time: 256 KiB of payload, which the allocator gives without waste, and their
+// slabBlocks is how many blocks are made at a time: 512 KiB of payload, which the allocator gives without waste, and their
 // heads apart from it, whose few bytes would make every buffer one size larger.
-const slabBlocks = 16
+const slabBlocks = 32
 
 // slab is what is made, and given back, at a time.
 type slab struct {
