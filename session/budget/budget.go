@@ -14,7 +14,7 @@ type Key uint32
 type Limits struct {
 	// Up and Down are payload bytes a second; 0 is unlimited.
 	Up, Down int64
-	// Memory is the room for open pieces in bytes; 0 means 64 MiB.
+	// Memory is the room in bytes for open pieces and for what large torrents hold beside them; 0 means 64 MiB.
 	Memory int64
 	// Slots is how many peers all torrents together upload to at once; 0 chooses by rate.
 	Slots int
