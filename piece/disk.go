@@ -2,6 +2,7 @@ package piece
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"shoal/internal/sha1x"
@@ -62,7 +63,10 @@ func (d *Disk) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range d.workers {
 		wg.Go(func() {
-			for w := new(worker); w.do(d, d.next(w)); {
+			for w := new(worker); w.do(d.next(w)); {
+				// Whoever else can run goes first. Where processors are short more pieces come together meanwhile,
+				// and hashing four takes little longer than one; where they are not, nobody is asked to wait.
+				runtime.Gosched()
 			}
 		})
 	}

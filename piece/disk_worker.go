@@ -28,7 +28,7 @@ type worker struct {
 }
 
 // do does the jobs in w.jobs, and reports whether there is to be a next step.
-func (w *worker) do(d *Disk, st step) bool {
+func (w *worker) do(st step) bool {
 	switch st {
 	case doHash:
 		w.hash()
