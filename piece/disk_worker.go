@@ -9,7 +9,7 @@ import (
 
 // readSize is how much of each piece a Verify reads at once: few system calls and long reads
 // where pieces take turns, and still at home in the processor's cache.
-const readSize = 128 << 10
+const readSize = 256 << 10
 
 // worker is one goroutine of a Disk with the memory it uses again for every
 // job, so that a job allocates nothing.
