@@ -25,6 +25,10 @@ type Disk struct {
 	ended   bool
 }
 
+// maxTogether is how many bytes are hashed together at most: what is begun is finished, also when
+// the program is to end.
+const maxTogether = 64 << 20
+
 // line is what waits to be written to one Store; guarded by Disk.mu.
 type line struct {
 	jobs queue[*Job] // Writes, and Commits whose hash was right
@@ -151,7 +155,9 @@ func (d *Disk) take(w *worker) step {
 	if q.len() == 0 {
 		return doStop
 	}
-	for q.len() > 0 && len(w.jobs) < sha1x.Lanes && (len(w.jobs) == 0 || q.peek().size() == w.jobs[0].size()) {
+	w.jobs = append(w.jobs, q.pop())
+	size := w.jobs[0].size()
+	for most := min(sha1x.Lanes, maxTogether/size); q.len() > 0 && len(w.jobs) < most && q.peek().size() == size; {
 		w.jobs = append(w.jobs, q.pop())
 	}
 	if d.ended {
