@@ -81,6 +81,7 @@ type script struct {
 	mute map[string]bool
 	// links holds the blocks that lie with a peer's writer.
 	links map[piece.PeerID][]metainfo.Block
+	leech leechTime
 }
 
 // say writes a line of the story, unless lines of its kind are muted.
