@@ -49,8 +49,8 @@ func finish(j *Job, r Result) {
 	for _, b := range j.Blocks {
 		b.Release()
 	}
+	r.Job, r.Count = j, len(j.Blocks)
 	j.Blocks, j.digests = nil, nil
-	r.Job = j
 	j.Done(r)
 }
 
