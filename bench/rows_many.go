@@ -65,7 +65,7 @@ func (w *world) idle(ctx context.Context, o options, client string, t *stage.Tor
 		return nil, err
 	}
 	with, err := r.Resident()
-	return figures.Sample{figures.Open: float64(open.Open), figures.Busy: busy, figures.Resident: float64(with-alone) / 1024 / float64(n),
+	return figures.Sample{figures.Open: float64(open.Open), figures.Busy: busy, figures.Resident: float64(with-alone) / 1024 / float64(open.Open),
 		figures.Peak: float64(r.Peak()) / mib}, err
 }
 

@@ -75,10 +75,13 @@ func rc4Row(ctx context.Context, w *world, o options) (figures.Row, error) {
 	if err != nil {
 		return figures.Row{}, err
 	}
+	tr := transfer{torrent: t, partner: o.partner, connections: o.connections[0], rc4: true}
 	var jobs []job
 	for _, c := range o.clients {
-		tr := transfer{torrent: t, partner: o.partner, connections: o.connections[0], rc4: true}
-		jobs = append(jobs, w.leechJob(figures.Line{Case: "download", Client: c}, tr), w.seedJob(figures.Line{Case: "serving", Client: c}, tr))
+		jobs = append(jobs, w.leechJob(figures.Line{Case: "download", Client: c}, tr))
+	}
+	for _, c := range o.clients {
+		jobs = append(jobs, w.seedJob(figures.Line{Case: "serving", Client: c}, tr))
 	}
 	return o.speed("RC4 demanded, "+o.about(), w.race(ctx, o, jobs)), nil
 }

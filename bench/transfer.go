@@ -166,6 +166,9 @@ func (w *world) taken(ctx context.Context, t transfer, from netip.AddrPort) (wal
 		}
 		defer s.stop()
 		done, err := s.expect(ctx, partner.Done)
+		if err == nil {
+			err = s.Wait(ctx)
+		}
 		return done.Took.Seconds(), s.CPU(), err
 	}
 	out, remove, err := w.folder("")

@@ -8,6 +8,7 @@ package clients
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"time"
@@ -36,6 +37,8 @@ type Client struct {
 	Missing func() string // what it lacks on this machine, "" for nothing
 	Version func() string
 	command func(Job) (*exec.Cmd, error)
+	// hand gives the torrent to a process that was not told of it by its command; nil for others.
+	hand func(context.Context, *Process) error
 	// ready waits until a seed serves, done until a download is complete; nil: by the end of the process.
 	ready, done func(context.Context, *Process) error
 }
@@ -78,14 +81,17 @@ func (c *Client) Start(ctx context.Context, job Job) (*Running, error) {
 	}
 	p.job = job
 	r := &Running{p, c, job}
-	if !job.Seed {
-		return r, nil
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, job.Patience, errors.New("it does not begin to serve"))
+	ctx, cancel := context.WithTimeoutCause(ctx, job.Patience, errors.New("it does not begin"))
 	defer cancel()
-	if err := r.wait(ctx, c.ready); err != nil {
+	if c.hand != nil {
+		err = r.wait(ctx, c.hand)
+	}
+	if err == nil && job.Seed {
+		err = r.wait(ctx, c.ready)
+	}
+	if err != nil {
 		p.Stop()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
 	return r, nil
 }

@@ -16,7 +16,7 @@ settings = {
     "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
     "enable_incoming_utp": False, "enable_outgoing_utp": False,
     "allow_multiple_connections_per_ip": True,
-    "connections_limit": job["peers"] + 50,
+    "connections_limit": 2 * job["peers"],  # it lets two thirds in
     "connection_speed": 200,
     "listen_queue_size": 500,
     # What it takes to be fast over a short way.
@@ -37,7 +37,7 @@ params = lt.add_torrent_params()
 params.ti = lt.torrent_info(job["torrent"], {"max_pieces": 1 << 22, "max_buffer_size": 1 << 26})
 params.save_path = job["folder"]
 params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
-params.max_connections = job["peers"] + 50
+params.max_connections = 2 * job["peers"]
 params.upload_limit = job["up"] or -1  # a session's limit leaves local peers out, this one does not
 if job["seed"]:
     params.flags |= lt.torrent_flags.seed_mode

@@ -22,6 +22,7 @@ func (p Programs) transmission() *Client {
 		Name:    "transmission",
 		Missing: installed("transmission-daemon"),
 		Version: func() string { return versionOf("transmission", "transmission-daemon", "--version") },
+		hand:    func(ctx context.Context, p *Process) error { return newTransmission(p).hand(ctx) },
 		ready: func(ctx context.Context, p *Process) error {
 			return newTransmission(p).reach(ctx, func(t transmissionTorrent) bool { return t.Status == seeding })
 		},
@@ -73,15 +74,17 @@ func newTransmission(p *Process) *transmission {
 	return &transmission{url: fmt.Sprintf("http://%s:%d/transmission/rpc", p.job.Addr.Addr(), rpcPort), job: p.job, process: p}
 }
 
-// reach hands the torrent over and waits until it is as wanted. The clock begins when the daemon is there.
-func (t *transmission) reach(ctx context.Context, as func(transmissionTorrent) bool) error {
+// hand waits for the daemon and gives it the torrent. The clock begins when the daemon is there.
+func (t *transmission) hand(ctx context.Context) error {
 	if err := until(ctx, func() (bool, error) { return t.call(ctx, "session-get", nil, nil) == nil, nil }); err != nil {
 		return err
 	}
 	t.process.Began = time.Now()
-	if err := t.call(ctx, "torrent-add", map[string]any{"filename": t.job.Torrent, "download-dir": t.job.Folder}, nil); err != nil {
-		return err
-	}
+	return t.call(ctx, "torrent-add", map[string]any{"filename": t.job.Torrent, "download-dir": t.job.Folder}, nil)
+}
+
+// reach waits until the torrent is as wanted.
+func (t *transmission) reach(ctx context.Context, as func(transmissionTorrent) bool) error {
 	return until(ctx, func() (bool, error) {
 		var answer struct{ Torrents []transmissionTorrent }
 		if err := t.call(ctx, "torrent-get", map[string]any{"fields": []string{"status", "percentDone", "leftUntilDone"}}, &answer); err != nil || len(answer.Torrents) == 0 {

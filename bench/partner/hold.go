@@ -16,35 +16,37 @@ import (
 // dialers is how many connections are made at once.
 const dialers = 16
 
-// dialAll makes the connections of a spec and says "interested" on each.
+// dialAll makes the connections of a spec and says "interested" on each. Those that are refused are left out.
 func (s Spec) dialAll(ctx context.Context) ([]*link, error) {
 	ih, err := s.hash()
 	if err != nil {
 		return nil, err
 	}
-	links := make([]*link, s.Connections)
-	errs := make(chan error, s.Connections)
+	links := make(chan *link, s.Connections)
+	failed := make(chan error, s.Connections)
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range dialers {
 		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < s.Connections; i = int(next.Add(1)) - 1 {
-				l, err := s.interested(ctx, ih)
-				if err != nil {
-					errs <- fmt.Errorf("connection %d: %w", i, err)
-					return
+			for next.Add(1) <= int64(s.Connections) {
+				if l, err := s.interested(ctx, ih); err != nil {
+					failed <- err
+				} else {
+					links <- l
 				}
-				links[i] = l
 			}
 		})
 	}
 	group.Wait()
-	select {
-	case err := <-errs:
-		return nil, err
-	default:
-		return links, nil
+	close(links)
+	var all []*link
+	for l := range links {
+		all = append(all, l)
 	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no connection at all: %w", <-failed)
+	}
+	return all, nil
 }
 
 func (s Spec) interested(ctx context.Context, ih metainfo.Hash) (*link, error) {
@@ -126,7 +128,8 @@ func pace(ctx context.Context, s Spec, tell func(Told)) error {
 	for i := range shares {
 		shares[i] -= before[i]
 	}
-	tell(Told{Event: Done, Shares: shares})
+	// Who was refused has a share of nothing.
+	tell(Told{Event: Done, Shares: append(shares, make([]int64, s.Connections-len(shares))...)})
 	return nil
 }
 
