@@ -152,10 +152,15 @@ func (c *common) publish() {
 		c.cands.moved = false
 		c.changed()
 	}
-	if c.snap.dirty && (c.snap.force || c.now-c.snap.at >= snapEvery) {
+	if c.publishes() {
 		c.snap = snapState{at: c.now}
 		c.act(action{kind: acPublish})
 	}
+}
+
+// publishes reports whether a snapshot is due.
+func (c *common) publishes() bool {
+	return (c.snap.dirty || c.cands.moved) && (c.snap.force || c.now-c.snap.at >= snapEvery)
 }
 
 // next says when settle wants to be called if nothing happens until then; zero: never.

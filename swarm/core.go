@@ -27,6 +27,7 @@ type core struct {
 	tot   totals
 	sel   selection
 	super super
+	tally tally
 
 	turn
 }
@@ -117,7 +118,7 @@ func (c *core) step(now time.Time, e *event) {
 		c.lim.down += e.down
 		// The dealer's view of the demand has shrunk by what it dealt.
 		c.lim.toldUp -= min(e.up, c.lim.toldUp)
-		c.lim.toldDown -= min(e.down, c.lim.toldDown)
+		c.tellDown(c.lim.toldDown - min(e.down, c.lim.toldDown))
 		c.freed = true
 	case evReadFailed:
 		c.onReadFailed(e)
@@ -242,6 +243,7 @@ func (c *core) settle(now time.Time) {
 		c.told = true
 		c.act(action{kind: acCompleted})
 	}
+	c.account()
 	c.publish()
 }
 
@@ -254,6 +256,7 @@ func (c *core) lookAfter(p *peer) {
 	c.giveInfo(p)
 	c.reveal(p)
 	c.refill(p)
+	c.place(p, c.standing(p))
 	if !c.cfg.LimitedUp {
 		c.feed(p)
 	}
@@ -262,6 +265,10 @@ func (c *core) lookAfter(p *peer) {
 // stop ends everything: no new job is begun any more.
 func (c *core) stop(now time.Time) {
 	c.now = now.Sub(c.epoch)
+	if !c.stopped {
+		c.tally.due = true
+		c.account()
+	}
 	c.dropAll(ErrEnded)
 	c.stopped = true
 	c.giveBack()
