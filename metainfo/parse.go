@@ -42,8 +42,8 @@ var ErrTooLarge = errors.New("the torrent file is too large")
 // Read is Parse for what r holds, at most limit bytes: MaxTorrentFile for a
 // local file, MaxFetched for one fetched by URL. A file that knows its size is held once in memory, while it is read too.
 func Read(r io.Reader, limit int64) (*Torrent, error) {
-	var buf bytes.Buffer
-	buf.Grow(int(min(sizeOf(r), limit)) + 2*bytes.MinRead) // room beyond it, or the end is looked for in a larger copy
+	room := int(min(sizeOf(r), limit)) + 2*bytes.MinRead // more than it has, or the end is looked for in a larger copy
+	buf := bytes.NewBuffer(make([]byte, 0, room))
 	if _, err := buf.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading the torrent file: %w", err)
 	}

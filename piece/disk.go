@@ -2,6 +2,7 @@ package piece
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"shoal/internal/sha1x"
@@ -23,6 +24,10 @@ type Disk struct {
 	checks  queue[*Job]
 	ended   bool
 }
+
+// maxTogether is how many bytes are hashed together at most: what is begun is finished, also when
+// the program is to end.
+const maxTogether = 64 << 20
 
 // line is what waits to be written to one Store; guarded by Disk.mu.
 type line struct {
@@ -62,7 +67,10 @@ func (d *Disk) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range d.workers {
 		wg.Go(func() {
-			for w := new(worker); w.do(d, d.next(w)); {
+			for w := new(worker); w.do(d.next(w)); {
+				// Whoever else can run goes first. Where processors are short more pieces come together meanwhile,
+				// and hashing four takes little longer than one; where they are not, nobody is asked to wait.
+				runtime.Gosched()
 			}
 		})
 	}
@@ -147,7 +155,9 @@ func (d *Disk) take(w *worker) step {
 	if q.len() == 0 {
 		return doStop
 	}
-	for q.len() > 0 && len(w.jobs) < sha1x.Lanes && (len(w.jobs) == 0 || q.peek().size() == w.jobs[0].size()) {
+	w.jobs = append(w.jobs, q.pop())
+	size := w.jobs[0].size()
+	for most := min(sha1x.Lanes, maxTogether/size); q.len() > 0 && len(w.jobs) < most && q.peek().size() == size; {
 		w.jobs = append(w.jobs, q.pop())
 	}
 	if d.ended {

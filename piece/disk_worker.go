@@ -9,7 +9,7 @@ import (
 
 // readSize is how much of each piece a Verify reads at once: few system calls and long reads
 // where pieces take turns, and still at home in the processor's cache.
-const readSize = 128 << 10
+const readSize = 256 << 10
 
 // worker is one goroutine of a Disk with the memory it uses again for every
 // job, so that a job allocates nothing.
@@ -28,7 +28,7 @@ type worker struct {
 }
 
 // do does the jobs in w.jobs, and reports whether there is to be a next step.
-func (w *worker) do(d *Disk, st step) bool {
+func (w *worker) do(st step) bool {
 	switch st {
 	case doHash:
 		w.hash()
@@ -49,8 +49,8 @@ func finish(j *Job, r Result) {
 	for _, b := range j.Blocks {
 		b.Release()
 	}
+	r.Job, r.Count = j, len(j.Blocks)
 	j.Blocks, j.digests = nil, nil
-	r.Job = j
 	j.Done(r)
 }
 

@@ -58,6 +58,8 @@ func (j *Job) regular() bool {
 // Result is how a Job ended.
 type Result struct {
 	Job *Job
+	// Count is how many Blocks the job had; they are gone.
+	Count int
 	// OK: Commit and Verify found the right hash (and Commit wrote the piece); Write wrote.
 	OK bool
 	// Err is a failure of the disk; nothing is known about the bytes then. A

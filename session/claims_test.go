@@ -69,25 +69,30 @@ func claim(t *testing.T, w *sim, n *node) {
 	}
 }
 
-// slowSync is a folder whose files take long to sync.
-type slowSync struct {
+// slowDisk is a folder whose files take long to sync or to write.
+type slowDisk struct {
 	fsys.FS
-	wait time.Duration
+	sync, write time.Duration
 }
 
-func (s slowSync) OpenFile(name string, flag int, perm fs.FileMode) (fsys.File, error) {
+func (s slowDisk) OpenFile(name string, flag int, perm fs.FileMode) (fsys.File, error) {
 	f, err := s.FS.OpenFile(name, flag, perm)
-	return slowFile{f, s.wait}, err
+	return slowFile{f, s}, err
 }
 
 type slowFile struct {
 	fsys.File
-	wait time.Duration
+	slow slowDisk
 }
 
 func (f slowFile) Sync() error {
-	time.Sleep(f.wait)
+	time.Sleep(f.slow.sync)
 	return f.File.Sync()
+}
+
+func (f slowFile) WritevAt(bufs [][]byte, off int64) (int64, error) {
+	time.Sleep(f.slow.write)
+	return f.File.WritevAt(bufs, off)
 }
 
 // TestNoLateSave: a save that was under way when a torrent was removed does
@@ -104,7 +109,7 @@ func TestNoLateSave(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); s.Run(ctx) }()
 		defer func() { cancel(); <-done }()
-		if _, err := s.Add(ctx, Add{Torrent: w.tor, Folder: slowSync{n.disk, 8 * time.Second}, Peers: []string{seed.addr()}}); err != nil {
+		if _, err := s.Add(ctx, Add{Torrent: w.tor, Folder: slowDisk{FS: n.disk, sync: 8 * time.Second}, Peers: []string{seed.addr()}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Wait(ctx, w.tor.ID); err != nil {

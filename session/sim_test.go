@@ -77,7 +77,8 @@ type node struct {
 	w           *sim
 	host        *simnet.Host
 	disk, state *fsys.Mem
-	life        *life // when set, that of the process
+	life        *life         // when set, that of the process
+	slow        time.Duration // how long the payload's disk takes for a write
 	cfg         Config
 	s           *Session
 	stop        func() // ends the session and waits for it
@@ -101,7 +102,10 @@ func (n *node) start(a Add) {
 
 func (n *node) try(a Add) error {
 	n.run()
-	if a.Folder = n.mortal(n.disk); a.MetadataOnly {
+	if a.Folder = n.mortal(n.disk); n.slow > 0 {
+		a.Folder = slowDisk{FS: a.Folder, write: n.slow}
+	}
+	if a.MetadataOnly {
 		a.Folder = nil
 	}
 	if a.Magnet == nil {

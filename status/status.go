@@ -58,12 +58,15 @@ type Torrent struct {
 	FailedPieces   int
 	Peers, Seeds   int // connected peers, and those among them that have everything
 	PeersSending   int // peers that unchoke us and have requests out
+	PeersChoking   int // peers that have what we lack and do not let us ask for it; 0 unless Leeching
 	PeersReceiving int // peers that we have unchoked and that are interested
 	Interested     int // peers that want something of us, unchoked or not: the demand for upload slots
 	Dialing        int // connection attempts under way
 	Candidates     int // known addresses that are not connected
 	Banned         int
 
+	// Time is where the time went that was spent on downloading.
+	Time Causes
 	// ETA is the expected time until everything wanted is there; negative when unknown.
 	ETA time.Duration
 	// Added and Finished are wall clock times; Finished is zero before completion.

@@ -53,6 +53,7 @@ type candidate struct {
 	rank  uint32     // canonical priority
 	by    netip.Addr // the peer that named it; zero for other sources
 	met   bool       // we were connected
+	mute  bool       // was dialled in vain the last time
 }
 
 // candidates are all known addresses, wherever they came from.
@@ -143,7 +144,7 @@ func (s *candidates) enter(k *candidate, to candState) {
 
 func (s *candidates) connected(addr netip.AddrPort) {
 	if k := s.add(addr, FromPeer); k != nil {
-		k.met = true
+		k.met, k.mute = true, false
 		s.enter(k, candConnected)
 	}
 }
@@ -159,6 +160,7 @@ func (s *candidates) failed(addr netip.AddrPort, err error, now time.Duration, r
 		s.enter(k, candIdle)
 		k.next = now + busyDelay
 	default:
+		k.mute = true
 		s.retry(k, now, rnd)
 	}
 }

@@ -153,7 +153,7 @@ func (c *common) publish() {
 		c.cands.moved = false
 		c.changed()
 	}
-	if c.snap.dirty && (c.snap.force || c.now-c.snap.at >= snapEvery) {
+	if c.publishes() {
 		c.snap = snapState{at: c.now}
 		c.act(action{kind: acPublish})
 	}
@@ -162,6 +162,11 @@ func (c *common) publish() {
 // asleep reports whether there are no ticks.
 func (c *common) asleep() bool {
 	return c.stopped || c.phase == status.Paused || c.phase == status.Failed
+}
+
+// publishes reports whether a snapshot is due.
+func (c *common) publishes() bool {
+	return (c.snap.dirty || c.cands.moved) && (c.snap.force || c.now-c.snap.at >= snapEvery)
 }
 
 // next says when settle wants to be called if nothing happens until then; zero: never.

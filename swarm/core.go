@@ -28,6 +28,7 @@ type core struct {
 	sel   selection
 	super super
 	held  int // peers whose requests wait for room with their writer
+	tally tally
 
 	turn
 }
@@ -118,7 +119,7 @@ func (c *core) step(now time.Time, e *event) {
 		c.lim.down += e.down
 		// The dealer's view of the demand has shrunk by what it dealt.
 		c.lim.toldUp -= min(e.up, c.lim.toldUp)
-		c.lim.toldDown -= min(e.down, c.lim.toldDown)
+		c.tellDown(c.lim.toldDown - min(e.down, c.lim.toldDown))
 		c.freed = true
 	case evReadFailed:
 		c.onReadFailed(e)
@@ -246,6 +247,7 @@ func (c *core) settle(now time.Time) {
 	}
 	// Many slow peers would else wake the loop twice for each block.
 	c.unheard = c.held == 0 && !c.cfg.LimitedUp && !c.asleep()
+	c.account()
 	c.publish()
 }
 
@@ -258,6 +260,7 @@ func (c *core) lookAfter(p *peer) {
 	c.giveInfo(p)
 	c.reveal(p)
 	c.refill(p)
+	c.place(p, c.standing(p))
 	if !c.cfg.LimitedUp {
 		c.feed(p)
 	}
@@ -266,6 +269,10 @@ func (c *core) lookAfter(p *peer) {
 // stop ends everything: no new job is begun any more.
 func (c *core) stop(now time.Time) {
 	c.now = now.Sub(c.epoch)
+	if !c.stopped {
+		c.tally.due = true
+		c.account()
+	}
 	c.dropAll(ErrEnded)
 	c.stopped = true
 	c.giveBack()

@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"time"
+
 	"shoal/metainfo"
 	"shoal/status"
 )
@@ -10,11 +12,13 @@ type limits struct {
 	up, down         int64
 	turn             int // index of the peer that had the last uploaded block
 	toldUp, toldDown int64
+	since            time.Duration // since when toldDown is not zero
 }
 
 // reserve asks the session for piece memory.
 func (c *core) reserve(n int64) bool {
 	if !c.cfg.Host.Reserve(n) {
+		c.tally.refused = true
 		return false
 	}
 	c.reserved += n
@@ -48,7 +52,8 @@ func (c *core) demand() {
 	left := c.m.Left() - asked*metainfo.BlockSize
 	up, down = max(0, up-c.lim.up), max(0, min(down, left)-c.lim.down)
 	if up != c.lim.toldUp || down != c.lim.toldDown {
-		c.lim.toldUp, c.lim.toldDown = up, down
+		c.lim.toldUp = up
+		c.tellDown(down)
 		c.act(action{kind: acDemand, up: up, n: down})
 	}
 }

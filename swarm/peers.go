@@ -125,6 +125,8 @@ func (c *core) forget(p *peer) {
 	c.dropMask(p)
 	c.m.RemovePeer(p.id, &p.has)
 	c.refund(p.down.asked.len())
+	c.lack(p, 0)
+	c.place(p, useless)
 	c.strike(p)
 	c.choke.dirty = c.choke.dirty || p.up.unchoked
 	if c.choke.lucky == p {

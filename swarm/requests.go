@@ -53,6 +53,7 @@ type download struct {
 	fresh      int // blocks of the batch at hand
 	meter      meter
 	total      int64
+	hold       hold
 }
 
 func (d *download) init(now time.Duration) {
@@ -82,10 +83,7 @@ func (d *download) isFast(i int) bool { return slices.Contains(d.fast, i) }
 // slow peer holds few blocks hostage: queueTime and a round trip of it, and more than
 // easyDepth only if the latency asks for that.
 func (d *download) target(reqq int) int {
-	if reqq <= 0 {
-		reqq = quietReqq
-	}
-	limit := min(reqq, maxDepth)
+	limit := window(reqq)
 	switch {
 	case d.snubbed:
 		return 1
@@ -96,6 +94,14 @@ func (d *download) target(reqq int) int {
 	easy := min(blocks*(queueTime+d.rtt).Seconds(), easyDepth)
 	far := 2 * blocks * d.rtt.Seconds()
 	return min(max(minDepth, int(math.Ceil(max(easy, far)))), limit)
+}
+
+// window is how many requests a peer accepts that announced reqq, 0 when it did not.
+func window(reqq int) int {
+	if reqq <= 0 {
+		reqq = quietReqq
+	}
+	return min(reqq, maxDepth)
 }
 
 // patience is how long the next block may take before the peer counts as snubbing us.
@@ -234,6 +240,7 @@ func (c *core) giveUp(p *peer, tell bool) {
 func (c *core) onChoke(p *peer) {
 	p.down.choked = true
 	c.excuse(p)
+	c.touch(p)
 	if !p.hello.Fast { // with the fast extension each request is rejected or served
 		c.giveUp(p, false)
 	}
@@ -252,6 +259,7 @@ func (c *core) onUnchoke(p *peer) {
 // refill asks p for as much as is missing in its queue. It is called once a turn.
 func (c *core) refill(p *peer) {
 	d := &p.down
+	c.lack(p, 0)
 	if c.phase != status.Leeching || p.wants == 0 || d.rejects >= maxRejects || c.now < d.rest || d.choked && len(d.fast) == 0 {
 		return
 	}
@@ -271,7 +279,10 @@ func (c *core) refill(p *peer) {
 	if d.choked {
 		q.Only = d.only
 	}
-	c.blocks = c.m.Pick(c.blocks[:0], q)
+	c.tally.refused = false
+	if c.blocks = c.m.Pick(c.blocks[:0], q); c.tally.refused {
+		c.lack(p, room-len(c.blocks))
+	}
 	for _, r := range c.m.Revoked() {
 		c.unask(r.Peer, r.Block)
 	}

@@ -81,6 +81,7 @@ type script struct {
 	mute map[string]bool
 	// links holds the blocks that lie with a peer's writer.
 	links map[piece.PeerID][]metainfo.Block
+	leech leechTime
 }
 
 // say writes a line of the story, unless lines of its kind are muted.
@@ -305,7 +306,7 @@ func (s *script) disk(errText string) {
 	jobs := s.jobs
 	s.jobs = nil
 	for _, j := range jobs {
-		r := piece.Result{Job: j}
+		r := piece.Result{Job: j, Count: len(j.Blocks)}
 		switch {
 		case errText == "damaged":
 		case errText != "":
@@ -323,6 +324,7 @@ func (s *script) disk(errText string) {
 		for _, b := range j.Blocks {
 			b.Release()
 		}
+		j.Blocks = nil
 		s.step(event{kind: evDisk, result: r})
 	}
 }

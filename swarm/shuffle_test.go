@@ -209,6 +209,7 @@ func inspect(t *testing.T, s *script) {
 		t.Fatalf("%d peers unchoked with %d slots", unchoked, c.slots())
 	}
 	inspectSums(t, c, shown)
+	s.leech.inspect(t, c)
 }
 
 // inspectSums checks the counters of c; shown is how many masks show each piece.

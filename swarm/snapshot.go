@@ -6,8 +6,11 @@ import (
 	"shoal/status"
 )
 
-// snapEvery is the least time between two snapshots that nobody asked for.
-const snapEvery = 500 * time.Millisecond
+// snapEvery is the least time between two snapshots that nobody asked for, quietEvery the most while we download: its time goes somewhere.
+const (
+	snapEvery  = 500 * time.Millisecond
+	quietEvery = 5 * time.Second
+)
 
 // snapState says when a snapshot is due.
 type snapState struct {
@@ -38,6 +41,7 @@ func (c *core) snapshot() *status.Torrent {
 		DownTotal: c.cfg.DownTotal + c.tot.down, UpTotal: c.cfg.UpTotal + c.tot.up,
 		Wasted: c.tot.wasted, FailedPieces: c.tot.failed,
 		Peers: len(c.peers), Banned: len(c.cands.bans), Dialing: c.cands.dialing, ETA: -1,
+		Time: c.tally.causes(c.now), PeersChoking: c.tally.peers[choking],
 	}
 	if c.cause != nil {
 		t.Err = c.cause.Error()

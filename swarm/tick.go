@@ -1,12 +1,18 @@
 package swarm
 
+import "shoal/status"
+
 // onTick is the second hand.
 func (c *core) onTick() {
 	c.tick = c.now + tickEvery
+	c.tally.due = true
 	before := c.tot.downMeter.smooth + c.tot.upMeter.smooth
 	c.tot.downMeter.tick(c.now)
 	c.tot.upMeter.tick(c.now)
 	if before+c.tot.downMeter.smooth+c.tot.upMeter.smooth >= 1 {
+		c.changed()
+	}
+	if c.phase == status.Leeching && c.now-c.snap.at >= quietEvery { // time passes, if nothing else does
 		c.changed()
 	}
 	for _, p := range c.peers {

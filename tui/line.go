@@ -120,8 +120,8 @@ func fields(t *status.Torrent, st Style) []part {
 		return []part{{pad(text.Size(t.Wanted), 10), 1}, {"done", 0}}
 	}
 	eta := text.Duration(t.ETA)
-	return []part{{pad(pair(t.Have, t.Wanted), 10), 2}, {pad(text.Rate(t.Down), 8), 0}, {pad(st.up(t.Up), 10), 4},
-		{pad(peers(t.Peers), 8), 3}, {pad(eta, 6), 1}}
+	return []part{{pad(pair(t.Have, t.Wanted), 10), 3}, {pad(text.Rate(t.Down), 8), 0}, {pad(st.up(t.Up), 10), 5},
+		{pad(peers(t.Peers), 8), 4}, {pad(eta, 6), 1}, {why(t), 2}}
 }
 
 // join puts as many parts in a row, two spaces apart, as fit: the highest ranks go first.

@@ -35,6 +35,7 @@ func states() []status.Torrent {
 		{ID: id(9), Name: "空のファイル empty", Phase: status.Seeding},
 		{ID: id(10), Name: "evil\x1b]52;c;aGk=\x07\x1b[6n\u202Ename\nnext \xff", Phase: status.Leeching, Size: 100, Wanted: 100, Have: 50, ETA: -1},
 		{ID: id(11), Name: "dn of a link", Phase: status.Metadata, Peers: 2, Asked: 12, Metadata: 5, MetadataHave: 3, ETA: -1},
+		*slowed(status.Choked, 41, 12),
 		{ID: id(12), Name: "0123456789abcdef0123456789abcdef01234567", Phase: status.Paused, ETA: -1},
 	}
 }
@@ -82,7 +83,7 @@ func TestT01LineFits(t *testing.T) {
 		for i := range name {
 			name[i] = alphabet[rnd.IntN(len(alphabet))]
 		}
-		s := states()[rnd.IntN(10)]
+		s := states()[rnd.IntN(12)]
 		s.Name, s.Err = string(name), string(name)
 		s.Have, s.Down, s.ETA = rnd.Int64N(s.Wanted+1), rnd.Int64N(1<<rnd.IntN(40)), time.Duration(rnd.Int64N(1<<rnd.IntN(60)))-1
 		width := 1 + rnd.IntN(200)

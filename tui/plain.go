@@ -111,6 +111,9 @@ func Words(t *status.Torrent, ends bool) string {
 		if t.ETA >= 0 {
 			words = append(words, text.Duration(t.ETA)+" left")
 		}
+		if s := why(t); s != "" {
+			words = append(words, s)
+		}
 	case t.Phase == status.Seeding:
 		words = append(words, text.Rate(t.Up)+" up", peers(t.Peers), text.Size(t.UpTotal)+" sent", "ratio "+ratio(t))
 	}

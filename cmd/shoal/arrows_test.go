@@ -71,7 +71,7 @@ var libraries = map[string][]string{
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
 	"golang.org/x/net":                   {"session"},
 	"github.com/huin/goupnp":             {"session/portmap"},
-	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
+	"golang.org/x/sys":                   {"internal/fsys", "internal/screen", "peer"},
 }
 
 // source is one Go file of the tree.

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"encoding/json"
+	"math"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"shoal/status"
 )
 
 // TestReadmeNamesFields: what the JSON lines hold is in the README, in the row of their type and command.
@@ -33,7 +38,7 @@ func TestReadmeNamesFields(t *testing.T) {
 	}
 }
 
-// fieldNames yields the JSON names of a struct's fields, and of those of structs in its lists, without what all lines have.
+// fieldNames yields the JSON names of a struct's fields, and of those of structs in its lists or pointed to, without what all lines have.
 func fieldNames(s reflect.Type, yield func(string)) {
 	for i := range s.NumField() {
 		f := s.Field(i)
@@ -43,8 +48,43 @@ func fieldNames(s reflect.Type, yield func(string)) {
 		case name != "" && name != "-":
 			yield(name)
 		}
-		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+		if k := f.Type.Kind(); (k == reflect.Slice || k == reflect.Pointer) && f.Type.Elem().Kind() == reflect.Struct {
 			fieldNames(f.Type.Elem(), yield)
 		}
+	}
+}
+
+// TestProgressTellsCauses: where the time of a download went has a field for each cause, of the cause's name and in seconds.
+func TestProgressTellsCauses(t *testing.T) {
+	s := &status.Torrent{Phase: status.Leeching}
+	if e := progressOf(s); e.Cause != "" || e.Spent != nil {
+		t.Errorf("at the start: %q, %v", e.Cause, e.Spent)
+	}
+	for c := range status.NumCauses {
+		s.Time.All[c] = time.Duration(c+1)*time.Second + 1234567
+	}
+	s.Time.Minute[status.Choked] = time.Second
+	b, err := json.Marshal(progressOf(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line struct {
+		Cause string
+		Spent map[string]float64
+	}
+	if err := json.Unmarshal(b, &line); err != nil {
+		t.Fatal(err)
+	}
+	if line.Cause != "choked" || len(line.Spent) != status.NumCauses {
+		t.Errorf("%s", b)
+	}
+	for c := range status.NumCauses {
+		if got, want := line.Spent[status.Cause(c).String()], float64(c)+1.001; math.Abs(got-want) > 1e-9 {
+			t.Errorf("%v: %v, want %v", status.Cause(c), got, want)
+		}
+	}
+	s.Phase = status.Seeding // what was stays, but nothing holds it back now
+	if e := progressOf(s); e.Cause != "" || e.Spent == nil {
+		t.Errorf("at the end: %q, %v", e.Cause, e.Spent)
 	}
 }

@@ -35,8 +35,33 @@ type progressEvent struct {
 	Peers      int     `json:"peers"`
 	Seeds      int     `json:"seeds"`
 	ETA        int64   `json:"eta"`
-	Asked      int     `json:"asked,omitempty"` // peers, for the metadata
-	Error      string  `json:"error,omitempty"`
+	// While downloading: the main cause of the last minute, and the time of this run by causes.
+	Cause string       `json:"cause,omitempty"`
+	Spent *spentFields `json:"spent,omitempty"`
+	Asked int          `json:"asked,omitempty"` // peers, for the metadata
+	Error string       `json:"error,omitempty"`
+}
+
+// spentFields is where the time of a download went, in seconds.
+type spentFields struct {
+	Running     float64 `json:"running"`
+	NoPeers     float64 `json:"no_peers"`
+	Unreachable float64 `json:"unreachable"`
+	Choked      float64 `json:"choked"`
+	Limit       float64 `json:"limit"`
+	Disk        float64 `json:"disk"`
+	Window      float64 `json:"window"`
+}
+
+// spent is nil for a torrent that has not been downloading.
+func spent(t *status.Torrent) *spentFields {
+	all := &t.Time.All
+	if all.Total() == 0 {
+		return nil
+	}
+	of := func(c status.Cause) float64 { return all[c].Round(time.Millisecond).Seconds() }
+	return &spentFields{Running: of(status.Running), NoPeers: of(status.NoPeers), Unreachable: of(status.Unreachable), Choked: of(status.Choked),
+		Limit: of(status.Limited), Disk: of(status.DiskBound), Window: of(status.WindowBound)}
 }
 
 type fileEvent struct {
@@ -154,9 +179,14 @@ func progressOf(t *status.Torrent) progressEvent {
 	if t.ETA >= 0 {
 		eta = int64(t.ETA / time.Second)
 	}
+	cause := ""
+	if t.Phase == status.Leeching && t.Time.Minute.Total() > 0 {
+		c, _ := t.Time.Minute.Main()
+		cause = c.String()
+	}
 	return progressEvent{event: newEvent("progress"), ID: t.ID.String(), Name: text.Clean(t.Name, 0), Phase: t.Phase.String(),
 		Size: t.Size, Have: t.Have, Checked: t.Checked, Down: t.Down, Up: t.Up, Downloaded: t.DownTotal, Uploaded: t.UpTotal,
-		Peers: t.Peers, Seeds: t.Seeds, ETA: eta, Asked: t.Asked, Error: text.Clean(t.Err, 0)}
+		Peers: t.Peers, Seeds: t.Seeds, ETA: eta, Cause: cause, Spent: spent(t), Asked: t.Asked, Error: text.Clean(t.Err, 0)}
 }
 
 // find returns the summary of one torrent.
