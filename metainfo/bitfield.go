@@ -79,6 +79,29 @@ func (f *Bitfield) SetAll() {
 	f.set = f.n
 }
 
+// And returns the pieces that are in f and in other, as a set of f's length. A shorter other has nothing beyond its end.
+func (f *Bitfield) And(other *Bitfield) Bitfield {
+	return f.combine(other, func(a, b byte) byte { return a & b })
+}
+
+// Without returns the pieces that are in f but not in other, as a set of f's length.
+func (f *Bitfield) Without(other *Bitfield) Bitfield {
+	return f.combine(other, func(a, b byte) byte { return a &^ b })
+}
+
+func (f *Bitfield) combine(other *Bitfield, op func(a, b byte) byte) Bitfield {
+	out := NewBitfield(f.n)
+	for i, a := range f.bits {
+		var b byte
+		if i < len(other.bits) {
+			b = other.bits[i]
+		}
+		out.bits[i] = op(a, b)
+		out.set += bits.OnesCount8(out.bits[i])
+	}
+	return out
+}
+
 // AnyBeyond reports whether some piece is in f and not in other, a set of the same length.
 func (f *Bitfield) AnyBeyond(other *Bitfield) bool {
 	a, b := f.bits, other.bits[:len(f.bits)]

@@ -34,7 +34,7 @@ type BuildOptions struct {
 	// Date is written as the creation date unless it is zero.
 	Date time.Time
 	// Progress is called with the bytes hashed so far and the sum, from one
-	// goroutine at a time, after every piece; the last call has done == total.
+	// goroutine at a time, after every piece or MiB of one; the last call has done == total.
 	Progress func(done, total int64)
 }
 
@@ -42,7 +42,8 @@ type BuildOptions struct {
 // on all cores. Files are in the order of their names; symbolic links and other
 // special files are left out with a warning. Equal files and options give equal bytes.
 // The paths of the returned Info are those on disk, so that it can be seeded from there, but begin with
-// BuildOptions.Name where that is given. A file that changes meanwhile is an error.
+// BuildOptions.Name where that is given. A file that changes meanwhile is an error. Files of fsys are io.ReaderAt, as
+// those of package os are.
 // Errors are those of reading, ctx.Err(), or wrap ErrInvalid.
 func Build(ctx context.Context, fsys fs.FS, root string, opt BuildOptions) (*Torrent, error) {
 	var w warnings
@@ -57,8 +58,9 @@ func Build(ctx context.Context, fsys fs.FS, root string, opt BuildOptions) (*Tor
 		return nil, err
 	}
 	var total int64
-	for _, f := range files {
-		total += f.Length
+	for i := range files {
+		files[i].Offset = total
+		total += files[i].Length
 	}
 	if opt.PieceLength == 0 {
 		opt.PieceLength = choosePieceLength(total)

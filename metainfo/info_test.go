@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -149,6 +150,39 @@ func TestBitfield(t *testing.T) {
 			b[len(b)-1] = 1
 			if _, ok := ParseBitfield(b, n); ok {
 				t.Errorf("%d: a spare bit is accepted", n)
+			}
+		}
+	}
+}
+
+// TestBitfieldSets: And and Without say of each piece what they should, count it, and leave spare bits alone, also
+// for sets of different lengths.
+func TestBitfieldSets(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 8, 13, 64, 100} {
+		for _, m := range []int{0, 5, 13, 64, 200} {
+			a, b := NewBitfield(n), NewBitfield(m)
+			for i := range max(n, m) {
+				if rnd.IntN(2) == 0 {
+					a.Set(i)
+				}
+				if rnd.IntN(2) == 0 {
+					b.Set(i)
+				}
+			}
+			and, without := a.And(&b), a.Without(&b)
+			for i := range n {
+				if and.Has(i) != (a.Has(i) && b.Has(i)) || without.Has(i) != (a.Has(i) && !b.Has(i)) {
+					t.Errorf("%d and %d: piece %d is wrong", n, m, i)
+				}
+			}
+			if and.Count()+without.Count() != a.Count() {
+				t.Errorf("%d and %d: counted %d and %d of %d", n, m, and.Count(), without.Count(), a.Count())
+			}
+			for _, s := range []Bitfield{and, without} {
+				if _, ok := ParseBitfield(s.Bytes(), n); !ok {
+					t.Errorf("%d and %d: not a bitfield of %d: %08b", n, m, n, s.Bytes())
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strconv"
 	"time"
@@ -39,12 +40,14 @@ const (
 var ErrTooLarge = errors.New("the torrent file is too large")
 
 // Read is Parse for what r holds, at most limit bytes: MaxTorrentFile for a
-// local file, MaxFetched for one fetched by URL.
+// local file, MaxFetched for one fetched by URL. A file that knows its size is held once in memory, while it is read too.
 func Read(r io.Reader, limit int64) (*Torrent, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
+	room := int(min(sizeOf(r), limit)) + 2*bytes.MinRead // more than it has, or the end is looked for in a larger copy
+	buf := bytes.NewBuffer(make([]byte, 0, room))
+	if _, err := buf.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading the torrent file: %w", err)
 	}
+	b := buf.Bytes()
 	if int64(len(b)) > limit {
 		from := "a torrent file"
 		if limit == MaxFetched {
@@ -53,6 +56,19 @@ func Read(r io.Reader, limit int64) (*Torrent, error) {
 		return nil, invalid("%w: more than %d MiB, the limit for %s", ErrTooLarge, limit>>20, from)
 	}
 	return Parse(b)
+}
+
+// sizeOf returns how many bytes r is likely to hold; 0 when it does not say.
+func sizeOf(r io.Reader) int64 {
+	f, ok := r.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return 0
+	}
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return 0
+	}
+	return st.Size()
 }
 
 // Parse reads a .torrent file of at most MaxTorrentFile bytes: v1 (BEP 3), v2 or

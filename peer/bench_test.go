@@ -81,11 +81,12 @@ type benchSeed struct {
 	sent atomic.Int64
 }
 
-func (s *benchSeed) Messages(batch []wire.Message) {
+func (s *benchSeed) Messages(batch []wire.Message) []wire.Message {
 	for i := range batch {
 		m := &batch[i]
 		s.c.Upload(metainfo.Block{Piece: int(m.Index), Begin: int(m.Begin), Length: int(m.Length)})
 	}
+	return batch[:0]
 }
 func (s *benchSeed) Uploaded(_, bytes int) { s.sent.Add(int64(bytes)) }
 func (s *benchSeed) Closed(error)          {}
@@ -111,7 +112,7 @@ func (l *benchLeech) ask(n int) {
 	l.c.Send(l.reqs...)
 }
 
-func (l *benchLeech) Messages(batch []wire.Message) {
+func (l *benchLeech) Messages(batch []wire.Message) []wire.Message {
 	l.batches++
 	for i := range batch {
 		batch[i].Block.Release()
@@ -120,6 +121,7 @@ func (l *benchLeech) Messages(batch []wire.Message) {
 	if l.left -= len(batch); l.left <= 0 {
 		close(l.done)
 	}
+	return batch[:0]
 }
 func (l *benchLeech) Uploaded(int, int) {}
 func (l *benchLeech) Closed(error)      {}

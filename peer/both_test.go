@@ -61,7 +61,7 @@ func (tr *trader) ask(n int) {
 	}
 }
 
-func (tr *trader) Messages(batch []wire.Message) {
+func (tr *trader) Messages(batch []wire.Message) []wire.Message {
 	for _, m := range batch {
 		n := m.Length
 		if m.Block != nil {
@@ -70,7 +70,7 @@ func (tr *trader) Messages(batch []wire.Message) {
 		b, err := tr.info.Block(m.Index, m.Begin, n)
 		if err != nil {
 			tr.t.Error(err)
-			return
+			return nil
 		}
 		switch m.Kind {
 		case wire.Request:
@@ -95,6 +95,7 @@ func (tr *trader) Messages(batch []wire.Message) {
 			tr.ask(1)
 		}
 	}
+	return batch[:0]
 }
 
 func (tr *trader) count(n *int, by int) {

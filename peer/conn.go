@@ -86,7 +86,7 @@ func (c *Conn) Run(ctx context.Context, h Handler, src Source) error {
 // source is where the remote's frames come from: the socket itself where nothing stands between.
 func (c *Conn) source() io.Reader {
 	if c.line.bare() {
-		return c.line.nc
+		return gathering(c.line.nc)
 	}
 	return &c.line
 }

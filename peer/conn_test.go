@@ -58,7 +58,7 @@ type recorder struct {
 	lastErr error
 }
 
-func (r *recorder) Messages(batch []wire.Message) {
+func (r *recorder) Messages(batch []wire.Message) []wire.Message {
 	for _, m := range batch {
 		r.mu.Lock()
 		r.kinds = append(r.kinds, m.Kind)
@@ -70,6 +70,7 @@ func (r *recorder) Messages(batch []wire.Message) {
 			m.Block.Release()
 		}
 	}
+	return batch[:0]
 }
 
 func (r *recorder) Uploaded(blocks, bytes int) {

@@ -13,9 +13,10 @@ import (
 // is how a slow consumer slows the remote down.
 type Handler interface {
 	// Messages hands over everything that one read from the socket brought, in
-	// order. The handler owns the slice, its Data and its Blocks. Called
+	// order. The handler owns the slice, its Data and its Blocks. It returns a slice without elements for the next
+	// batch, one that it got earlier and is done with; nil will do. Called
 	// from the reader goroutine only. Keep-alives and unknown ids are left out.
-	Messages(batch []wire.Message)
+	Messages(batch []wire.Message) (spare []wire.Message)
 	// Uploaded reports that blocks which were queued with Conn.Upload have left
 	// for the socket: how many blocks, and their payload bytes. A block that
 	// Source could not deliver was answered with a Reject and counts as a block without

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"shoal/peer/wire"
@@ -15,6 +14,10 @@ const (
 	lull = 2 * time.Second
 	// smallBuffer is what an idle connection may keep for each direction, in bytes.
 	smallBuffer = 4 << 10
+	// smallBatch is how many messages it may have room for.
+	smallBatch = 16
+	// largeBatch is how many messages a batch is made for.
+	largeBatch = 32
 	// smallQueue is how many queued uploads it may have room for.
 	smallQueue = 128
 	// idleBurst and one a second is how many keep-alives and unknown frames we
@@ -28,7 +31,7 @@ type reader struct {
 	h  Handler
 	rd *wire.Reader
 
-	scratch  []wire.Message // empty between batches
+	spare    []wire.Message // room for the next batch
 	lastByte time.Time
 	lastMsg  time.Time
 }
@@ -39,19 +42,18 @@ func (r *reader) run() error {
 	r.lastByte, r.lastMsg = now, now
 	for {
 		until := r.lastByte.Add(r.c.cfg.IdleTimeout)
-		fat := r.rd.Buffered() > smallBuffer || cap(r.scratch) > 16
+		fat := r.rd.Buffered() > smallBuffer || cap(r.spare) > smallBatch
 		if fat {
 			until = now.Add(min(lull, until.Sub(now)))
 		}
 		if err := r.c.line.nc.SetReadDeadline(until); err != nil {
 			return err
 		}
-		var err error
-		r.scratch, err = r.rd.ReadBatch(r.scratch[:0])
+		batch, err := r.rd.ReadBatch(r.spare)
 		now = time.Now()
-		if len(r.scratch) > 0 {
+		if len(batch) > 0 {
 			r.lastMsg = now
-			r.deliver()
+			r.deliver(batch)
 			now = time.Now()
 		}
 		switch {
@@ -60,7 +62,7 @@ func (r *reader) run() error {
 			err = r.checkQuiet(now)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			r.rd.Shrink()
-			r.scratch = nil
+			r.spare = nil
 			err = nil
 			if now.Sub(r.lastByte) >= r.c.cfg.IdleTimeout {
 				err = fmt.Errorf("%w: nothing came for %v", ErrIdle, r.c.cfg.IdleTimeout)
@@ -72,19 +74,19 @@ func (r *reader) run() error {
 	}
 }
 
-// deliver hands the batch over in a slice of its own.
-func (r *reader) deliver() {
-	for i := range r.scratch {
-		switch r.scratch[i].Kind {
+// deliver hands a batch over, for which r.spare was used.
+func (r *reader) deliver(batch []wire.Message) {
+	for i := range batch {
+		switch batch[i].Kind {
 		case wire.Interested:
 			r.c.theyWant.Store(true)
 		case wire.NotInterested:
 			r.c.theyWant.Store(false)
 		}
 	}
-	batch := slices.Clone(r.scratch)
-	clear(r.scratch)
-	r.h.Messages(batch)
+	if r.spare = r.h.Messages(batch); r.spare == nil && len(batch) > 1 { // the next will be as long
+		r.spare = make([]wire.Message, 0, min(cap(batch), largeBatch))
+	}
 }
 
 // checkQuiet looks after remotes that send, but nothing that counts: keep-alives, unknown

@@ -18,6 +18,19 @@ func (b bits) has(i int) bool { return b[i>>6]&(1<<63>>(i&63)) != 0 }
 func (b bits) set(i int)      { b[i>>6] |= 1 << 63 >> (i & 63) }
 func (b bits) clear(i int)    { b[i>>6] &^= 1 << 63 >> (i & 63) }
 
+// all yields the indexes in b, in order.
+func (b bits) all(yield func(i int) bool) {
+	for w, x := range b {
+		for x != 0 {
+			k := mathbits.LeadingZeros64(x)
+			x &^= 1 << 63 >> k
+			if !yield(w*64 + k) {
+				return
+			}
+		}
+	}
+}
+
 // common returns how many pieces are in both b and has.
 func (b bits) common(has *metainfo.Bitfield) int {
 	raw, n := has.Bytes(), 0

@@ -35,11 +35,31 @@ type Job struct {
 	// Commit or Verify is wrong they are always made.
 	Digests bool
 	Done    func(Result)
+
+	digests []metainfo.Hash // of a Commit between hash and write
+}
+
+// size of the job's piece in bytes.
+func (j *Job) size() int { return j.Store.info.PieceSize(j.Piece) }
+
+// regular reports whether Blocks are the blocks of the piece, each of its length, so that they
+// can be hashed side by side with those of another piece.
+func (j *Job) regular() bool {
+	left := j.size()
+	for _, b := range j.Blocks {
+		if n := len(b.Bytes()); n == 0 || n != min(left, metainfo.BlockSize) {
+			return false
+		}
+		left -= len(b.Bytes())
+	}
+	return left == 0
 }
 
 // Result is how a Job ended.
 type Result struct {
 	Job *Job
+	// Count is how many Blocks the job had; they are gone.
+	Count int
 	// OK: Commit and Verify found the right hash (and Commit wrote the piece); Write wrote.
 	OK bool
 	// Err is a failure of the disk; nothing is known about the bytes then. A

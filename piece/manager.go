@@ -11,6 +11,9 @@ import (
 // liar. 2^32-1 is not a PeerID.
 type PeerID uint32
 
+// PerPiece is about how many bytes a Manager, and what is saved and served of its torrent, hold for each piece, open or not.
+const PerPiece = 13
+
 // Options are the knobs of a Manager. A zero field means the default.
 type Options struct {
 	// InMemory is the size in bytes up to which a piece is held in memory until its
@@ -59,6 +62,7 @@ type Manager struct {
 	memory  int64            // Cost of all open pieces
 	peers   map[PeerID]int32 // blocks asked of each peer that is here
 	turn    uint32           // counts asked blocks and opened pieces
+	looks   uint32           // says where the next search for twins begins
 	trials  trials
 	twins   []PeerID // backs Outcome.Twins
 	revoked []Ask    // backs Revoked

@@ -95,6 +95,7 @@ type openPiece struct {
 	index int
 	slots []slot
 	count [4]int
+	asked bits // the slots in state slotAsked
 	next  int
 	seq   uint32 // Manager.turn when it was opened
 	// direct pieces go to the disk block by block, and keep no data here.
@@ -121,9 +122,15 @@ func (p *openPiece) move(k int, st slotState) {
 	s := &p.slots[k]
 	p.count[s.state]--
 	p.count[st]++
+	if s.state == slotAsked {
+		p.asked.clear(k)
+	}
 	s.state = st
-	if st == slotFree {
+	switch st {
+	case slotFree:
 		p.next = min(p.next, k)
+	case slotAsked:
+		p.asked.set(k)
 	}
 }
 
@@ -158,13 +165,14 @@ func (s *shelf) open(i, n int) *openPiece {
 	var p *openPiece
 	if k := len(s.spare) - 1; k >= 0 {
 		p, s.spare = s.spare[k], s.spare[:k]
-		slots := p.slots[:0]
-		*p = openPiece{slots: slots}
+		*p = openPiece{slots: p.slots[:0], asked: p.asked[:0]}
 	} else {
 		p = &openPiece{}
 	}
 	p.slots = slices.Grow(p.slots, n)[:n]
 	clear(p.slots)
+	p.asked = slices.Grow(p.asked, len(newBits(n)))[:len(newBits(n))]
+	clear(p.asked)
 	p.index, p.solo, p.ready, p.at = i, nobody, -1, len(s.all)
 	p.count[slotFree] = n
 	s.all = append(s.all, p)

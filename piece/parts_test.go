@@ -108,8 +108,8 @@ func TestPartsOfUnwantedFiles(t *testing.T) {
 				if err := tt.right(s, i); err != nil {
 					t.Error(err)
 				}
-				if ok, err := s.HasData(i); !ok || err != nil {
-					t.Errorf("piece %d has no data, %v", i, err)
+				if stored := s.Stored(); !stored.Has(i) {
+					t.Errorf("piece %d is not stored", i)
 				}
 			}
 			if err := s.Inspect(); err != nil {

@@ -256,42 +256,62 @@ func (m *Manager) pickOpened(dst []metainfo.Block, end, i int, q *Query) ([]meta
 	return m.pickFree(dst, end, p, q), true
 }
 
-// pickTwins asks for blocks that others are asked for, those with the fewest askers and the longest wait first.
+// twinLimit is how many asked blocks that a peer could send are looked at for a twin: in a large swarm thousands are on
+// their way when the end game begins, most of them not late.
+const twinLimit = 32
+
+// lookStep is the golden ratio of 2^32: its multiples fall evenly everywhere, whoever comes to see every how many of them.
+const lookStep = 2654435769
+
+// pickTwins asks for blocks that others are asked for, those with the fewest askers and the longest wait first. Of
+// more than twinLimit it looks at the first ones of some pieces, of others each time.
 func (m *Manager) pickTwins(dst []metainfo.Block, end int, q *Query) []metainfo.Block {
 	for len(dst) < end && m.peers[q.Peer] < endgameDepth {
-		var from *openPiece
-		best, bestAskers := -1, maxAskers
-		if q.Later != nil { // of one who is late the place may be taken
-			bestAskers++
-		}
-		for _, p := range m.shelf.all {
-			if p.count[slotAsked] == 0 || p.trial != nil || !q.may(p.index) {
-				continue
-			}
-			for k := range p.slots {
-				s := &p.slots[k]
-				if s.state != slotAsked {
-					continue
-				}
-				if e := s.find(q.Peer); e >= 0 && s.live&(1<<e) != 0 || !m.late(p, k, q) {
-					continue
-				}
-				// Turns are compared by difference, so that the counter may wrap.
-				n := s.askers()
-				if n < bestAskers || n == bestAskers && best >= 0 && int32(s.turn-from.slots[best].turn) < 0 {
-					from, best, bestAskers = p, k, n
-				}
-			}
-		}
+		from, best := m.twin(q)
 		if best < 0 {
 			break
 		}
-		if bestAskers == maxAskers { // all of them are late
+		if from.slots[best].askers() == maxAskers { // all of them are late
 			m.revokeOne(from, best)
 		}
 		dst = append(dst, m.ask(from, best, q.Peer))
 	}
 	return dst
+}
+
+// twin returns the slot to ask the peer of q for beside those who are asked for it already; -1 when there is none.
+func (m *Manager) twin(q *Query) (from *openPiece, best int) {
+	best, bestAskers, seen := -1, maxAskers, 0
+	if q.Later != nil { // of one who is late the place may be taken
+		bestAskers++
+	}
+	m.looks += lookStep
+	for n, at := len(m.shelf.all), int(uint64(m.looks)*uint64(len(m.shelf.all))>>32); n > 0 && seen < twinLimit; n-- {
+		p := m.shelf.all[at]
+		if at++; at == len(m.shelf.all) {
+			at = 0
+		}
+		if p.count[slotAsked] == 0 || p.trial != nil || !q.may(p.index) {
+			continue
+		}
+		for k := range p.asked.all {
+			s := &p.slots[k]
+			if e := s.find(q.Peer); e >= 0 && s.live&(1<<e) != 0 {
+				continue
+			}
+			// Turns are compared by difference, so that the counter may wrap.
+			a := s.askers()
+			if a < bestAskers || a == bestAskers && best >= 0 && int32(s.turn-from.slots[best].turn) < 0 {
+				if m.late(p, k, q) {
+					from, best, bestAskers = p, k, a
+				}
+			}
+			if seen++; seen == twinLimit {
+				break
+			}
+		}
+	}
+	return from, best
 }
 
 // late reports whether all who are asked for slot k will send it later than the peer of q.

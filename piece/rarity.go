@@ -10,8 +10,9 @@ import (
 
 const (
 	// sortEvery spaces full sorts: one for each n>>sortEvery pieces chosen, so that
-	// sorting 2^21 pieces is paid for by 256 of them.
-	sortEvery = 13
+	// sorting 2^21 pieces is paid for by 1024 of them, and where peers come and go all the time a block
+	// costs a microsecond more.
+	sortEvery = 11
 	// fewPieces is the size of a bitfield up to which pieces are moved one by one.
 	fewPieces = 64
 )
@@ -43,7 +44,6 @@ type rarity struct {
 	prio    []uint8
 	tiers   [High + 1]tier
 	present [High]uint8
-	scratch []int32
 }
 
 func newRarity(n int, rnd *rand.Rand) rarity {
@@ -241,7 +241,11 @@ func (r *rarity) gainAll(has *metainfo.Bitfield) {
 		eachOf(has, r.gain)
 	default:
 		r.stale = true
-		eachOf(has, r.gain)
+		eachOf(has, func(i int) {
+			if r.avail[i]++; r.avail[i] == 1 && r.listed.has(i) {
+				r.reach++
+			}
+		})
 	}
 }
 
@@ -254,7 +258,13 @@ func (r *rarity) loseAll(has *metainfo.Bitfield) {
 		eachOf(has, r.lose)
 	default:
 		r.stale = true
-		eachOf(has, r.lose)
+		eachOf(has, func(i int) {
+			if r.avail[i] < 2 { // it matters to reach, or is counted in seeds
+				r.lose(i)
+			} else {
+				r.avail[i]--
+			}
+		})
 	}
 }
 
@@ -270,7 +280,7 @@ func eachOf(has *metainfo.Bitfield, f func(i int)) {
 	}
 }
 
-// sort brings list back into order, in one pass that keeps the order of ties.
+// sort brings list back into order, keeping that of ties. No second list is needed: the places say it all.
 func (r *rarity) sort() {
 	r.first = append(r.first[:0], 0, 0)
 	for _, i := range r.list {
@@ -283,19 +293,18 @@ func (r *rarity) sort() {
 	for a := 1; a < len(r.first); a++ {
 		r.first[a] += r.first[a-1]
 	}
-	if cap(r.scratch) < len(r.list) {
-		r.scratch = make([]int32, len(r.list))
-	}
-	// first[a] runs ahead to the end of bucket a while it is filled, and is shifted back afterwards.
-	sorted := r.scratch[:len(r.list)]
+	// first[a] runs ahead to the end of bucket a while places are given, and is shifted back afterwards.
 	for _, i := range r.list {
 		a := r.avail[i]
-		k := r.first[a]
+		r.pos[i] = r.first[a]
 		r.first[a]++
-		sorted[k], r.pos[i] = i, k
 	}
 	copy(r.first[1:], r.first)
 	r.first[0] = 0
-	r.list, r.scratch = sorted, r.list
+	for i, k := range r.pos {
+		if k >= 0 {
+			r.list[k] = int32(i)
+		}
+	}
 	r.stale, r.chosen = false, 0
 }

@@ -31,6 +31,7 @@ type Store struct {
 	closed     atomic.Bool
 	parts      parts
 	coarse     time.Duration // of the times of files; 0 when they are exact
+	line       line          // guarded by the Disk
 
 	openMu sync.Mutex      // held while one file is opened
 	dirs   map[string]bool // folders seen; guarded by openMu

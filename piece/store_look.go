@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"shoal/internal/fsys"
+	"shoal/metainfo"
 )
 
 // FileStat is what Stat found of one file.
@@ -209,14 +210,76 @@ func (st *fileState) forget() {
 	st.seen, st.settled, st.entered, st.spoiled, st.extent, st.stat = false, false, false, nil, 0, fsys.Stat{}
 }
 
-// HasData reports whether anything is stored where a piece belongs: false
-// when the piece lies wholly in holes, beyond the ends of files, or in
-// files that do not exist, so that it need not be hashed to know that it was never
-// written. (A piece of zeros in a file that somebody else made sparse is false too.) Where the
-// system does not tell holes from data, only the file's end counts. A piece of nothing but padding is true.
-func (s *Store) HasData(piece int) (bool, error) {
-	off, size := s.info.PieceOffset(piece), int64(s.info.PieceSize(piece))
-	spans, locked := s.place(nil, off, size)
+// Stored returns the pieces of which anything is stored: not those that lie wholly in holes, beyond the ends of files, or in
+// files that do not exist, which need not be hashed to know that they were never
+// written. (A piece of zeros in a file that somebody else made sparse is one of these.) Where the
+// system does not tell holes from data, only the file's end counts. Pieces of nothing but padding are stored, and so are
+// those of files that cannot be looked at: reading them tells why. It asks for runs of data and not for pieces, so that a
+// large torrent of which little is there costs little.
+func (s *Store) Stored() metainfo.Bitfield {
+	out, payload := metainfo.NewBitfield(s.info.NumPieces()), newBits(s.info.NumPieces())
+	for i := range s.info.Files() {
+		if f := &s.info.Files()[i]; f.Length == 0 || !s.stored(i) {
+			continue
+		}
+		first, last := s.piecesOf(i)
+		for p := first; p <= last; p++ {
+			payload.set(p)
+		}
+		if s.state[i].apart.Load() { // of it only what it shares with other files
+			s.markIf(&out, first)
+			s.markIf(&out, last)
+		} else if err := s.markData(&out, i); err != nil {
+			for p := first; p <= last; p++ {
+				out.Set(p)
+			}
+		}
+	}
+	for p := range out.Len() {
+		if !payload.has(p) {
+			out.Set(p)
+		}
+	}
+	return out
+}
+
+// piecesOf returns the first and the last piece of file i, which is not empty.
+func (s *Store) piecesOf(i int) (first, last int) {
+	f, length := &s.info.Files()[i], s.info.PieceLength()
+	return int(f.Offset / length), int((f.Offset + f.Length - 1) / length)
+}
+
+// markData marks the pieces of which something is in file i.
+func (s *Store) markData(out *metainfo.Bitfield, i int) error {
+	h, err := s.use(i, false)
+	if isAbsent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	f, length := &s.info.Files()[i], s.info.PieceLength()
+	for pos := int64(0); pos < f.Length; {
+		start, end, err := h.f.DataAt(pos)
+		if errors.Is(err, io.EOF) || err == nil && start >= f.Length {
+			return nil
+		}
+		if err != nil {
+			return s.fileError("look at", i, err)
+		}
+		last := (f.Offset + min(max(end, start+1), f.Length) - 1) / length
+		for p := (f.Offset + start) / length; p <= last; p++ {
+			out.Set(int(p))
+		}
+		pos = (last+1)*length - f.Offset // the rest of that piece has nothing to add
+	}
+	return nil
+}
+
+// markIf marks piece p if something of it is stored, in whatever file.
+func (s *Store) markIf(out *metainfo.Bitfield, p int) {
+	spans, locked := s.place(nil, s.info.PieceOffset(p), int64(s.info.PieceSize(p)))
 	if locked {
 		defer s.parts.moving.RUnlock()
 	}
@@ -228,29 +291,16 @@ func (s *Store) HasData(piece int) (bool, error) {
 		if isAbsent(err) {
 			continue
 		}
-		if err != nil {
-			return false, err
+		var start int64
+		if err == nil {
+			start, _, err = h.f.DataAt(sp.Offset)
+			h.release()
 		}
-		start, _, err := h.f.DataAt(sp.Offset)
-		h.release()
-		if err == nil && start < sp.Offset+sp.Length {
-			return true, nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, s.fileError("look at", sp.File, err)
+		if err == nil && start < sp.Offset+sp.Length || err != nil && !errors.Is(err, io.EOF) {
+			out.Set(p)
+			return
 		}
 	}
-	return s.padded(off, size), nil
-}
-
-// padded says whether the run touches nothing but pad files.
-func (s *Store) padded(off, size int64) bool {
-	for _, sp := range s.info.AppendSpans(nil, off, size) {
-		if s.stored(sp.File) {
-			return false
-		}
-	}
-	return true
 }
 
 // isAbsent says that bytes cannot be read because they were never stored, which

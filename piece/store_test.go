@@ -215,7 +215,7 @@ func TestStoreMissingFiles(t *testing.T) {
 	})
 }
 
-func TestStoreHasData(t *testing.T) {
+func TestStored(t *testing.T) {
 	eachRoot(t, func(t *testing.T, root fsys.FS) {
 		tt := makeTorrent(t, 64*kib, metainfo.File{Path: "t/a", Length: 512 * kib},
 			metainfo.File{Path: "t/p", Length: 64 * kib, Pad: true}, metainfo.File{Path: "t/b", Length: 64 * kib})
@@ -223,14 +223,43 @@ func TestStoreHasData(t *testing.T) {
 		if err := s.WriteBlocks(5*64*kib, tt.blocks(5)); err != nil {
 			t.Fatal(err)
 		}
+		stored := s.Stored()
 		for i := range tt.info.NumPieces() {
-			got, err := s.HasData(i)
-			if err != nil {
+			// 5 was written, 8 is padding, 9 lies in a file that is missing.
+			if got, want := stored.Has(i), i == 5 || i == 8; got != want {
+				t.Errorf("piece %d is stored: %v", i, got)
+			}
+		}
+	})
+}
+
+// TestStoredInManyRuns: whatever is written where, the pieces of which something is stored are found, over the borders of
+// files too, and no others.
+func TestStoredInManyRuns(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	eachRoot(t, func(t *testing.T, root fsys.FS) {
+		tt := makeTorrent(t, 128*kib, metainfo.File{Path: "t/a", Length: 672 * kib}, metainfo.File{Path: "t/b", Length: 32 * kib},
+			metainfo.File{Path: "t/c", Length: 1696 * kib}, metainfo.File{Path: "t/d", Length: 736 * kib})
+		for range 4 {
+			s := piece.NewStore(root, tt.info, piece.NewFiles(4))
+			want := metainfo.NewBitfield(tt.info.NumPieces())
+			for range 1 + rnd.IntN(6) {
+				i := rnd.IntN(tt.info.NumPieces())
+				if err := s.WriteBlocks(tt.info.PieceOffset(i), tt.blocks(i)); err != nil {
+					t.Fatal(err)
+				}
+				want.Set(i)
+			}
+			if got := s.Stored(); !bytes.Equal(got.Bytes(), want.Bytes()) {
+				t.Errorf("got %08b, want %08b", got.Bytes(), want.Bytes())
+			}
+			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			// 5 was written, 8 is padding, 9 lies in a file that is missing.
-			if want := i == 5 || i == 8; got != want {
-				t.Errorf("piece %d has data: %v", i, got)
+			for _, f := range tt.info.Files() {
+				if err := root.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(err)
+				}
 			}
 		}
 	})

@@ -289,19 +289,17 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 }
 
 // mayHold returns the question whether piece i may be on disk: some byte of it
-// is stored, or it lies in a hole and consists of zeros.
+// is stored, or it lies in a hole and consists of zeros. The files are looked at when it is first asked.
 func (t *torrent) mayHold(files []state.File) func(i int) bool {
+	var stored metainfo.Bitfield
 	var zeros metainfo.Hash // of a full piece
 	var spans []metainfo.Span
 	return func(i int) bool {
-		if stored, err := t.store.HasData(i); stored || err != nil {
-			return true // the check will say what is wrong
+		if stored.Len() == 0 {
+			stored = t.store.Stored()
 		}
-		if zeros == (metainfo.Hash{}) {
-			zeros = zeroHash(t.info.PieceLength())
-		}
-		if t.info.PieceHash(i) != zeros {
-			return false
+		if stored.Has(i) {
+			return true
 		}
 		spans = t.info.AppendSpans(spans[:0], t.info.PieceOffset(i), int64(t.info.PieceSize(i)))
 		for _, s := range spans {
@@ -309,7 +307,10 @@ func (t *torrent) mayHold(files []state.File) func(i int) bool {
 				return false
 			}
 		}
-		return true
+		if zeros == (metainfo.Hash{}) {
+			zeros = zeroHash(t.info.PieceLength())
+		}
+		return t.info.PieceHash(i) == zeros
 	}
 }
 

@@ -71,6 +71,13 @@ func (d *dealer) reserve(k budget.Key, n int64) bool {
 	return d.memory.Reserve(k, n)
 }
 
+// hold notes what a torrent holds beside its open pieces.
+func (d *dealer) hold(k budget.Key, n int64) {
+	d.mu.Lock()
+	d.memory.Hold(k, n)
+	d.mu.Unlock()
+}
+
 func (d *dealer) release(k budget.Key, n int64) {
 	d.mu.Lock()
 	d.memory.Release(k, n)

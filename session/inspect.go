@@ -9,6 +9,9 @@ import (
 // saved: a kill loses a minute of statistics at most.
 const totalsEvery = 60
 
+// trimEvery is for how many seconds memory for blocks is kept that nobody needs.
+const trimEvery = 10
+
 // inspect looks once a second at the files of all running torrents, so that one that
 // was changed by somebody else is not served for longer than that.
 func (s *Session) inspect(ctx context.Context) {
@@ -26,6 +29,9 @@ func (s *Session) inspect(ctx context.Context) {
 			s.look(t, n%totalsEvery == 0)
 		}
 		deal.deal(list)
+		if n%trimEvery == 0 {
+			s.pool.Trim()
+		}
 	}
 }
 

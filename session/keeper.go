@@ -157,14 +157,14 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 		rec.Have, rec.DownTotal, rec.UpTotal, rec.Clean = have, snap.DownTotal, snap.UpTotal, final
 		switch {
 		case syncErr == nil:
-			rec.Synced, rec.Doubt = have, without(&rec.Doubt, &have)
+			rec.Synced, rec.Doubt = have, rec.Doubt.Without(&have)
 		case isLost:
 			doubt(rec, lost)
 			if !final {
 				t.distrust(sw, &rec.Doubt, syncErr)
 			}
 		default:
-			rec.Synced = both(&rec.Synced, &have)
+			rec.Synced = have.And(&rec.Synced)
 		}
 		if _, failure, _ := t.look(); filesChanged(failure) {
 			nothing := metainfo.NewBitfield(have.Len())
@@ -224,14 +224,14 @@ func (k *keeper) begin(t *torrent, have metainfo.Bitfield) {
 	var unsynced metainfo.Bitfield
 	t.record.update(func(rec *state.Record) {
 		// A file that changed may have been written anew, with the same bytes.
-		trusted := both(&t.opened.Trust, &have)
-		known := both(&rec.Have, &trusted)
-		rec.Have, rec.Synced = have.Clone(), both(&rec.Synced, &trusted)
+		trusted := have.And(&t.opened.Trust)
+		known := trusted.And(&rec.Have)
+		rec.Have, rec.Synced = have.Clone(), trusted.And(&rec.Synced)
 		if t.add.Seed { // what the user put there is not ours to sync; what an earlier run of ours wrote is
-			unsynced = without(&known, &rec.Synced)
-			rec.Synced = without(&have, &unsynced)
+			unsynced = known.Without(&rec.Synced)
+			rec.Synced = have.Without(&unsynced)
 		} else {
-			unsynced = without(&have, &rec.Synced)
+			unsynced = have.Without(&rec.Synced)
 		}
 		// As they were when it was decided to trust or to hash them.
 		rec.Files = make([]state.File, len(t.opened.files))

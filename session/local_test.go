@@ -123,7 +123,7 @@ func TestL01LocalPoison(t *testing.T) {
 		}
 		time.Sleep(time.Minute) // his share of this minute is used up
 		say(lsd.Message{Port: 1024, Hashes: []metainfo.Hash{w.tor.ID.Wire()}})
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(600 * time.Millisecond) // there are two snapshots a second
 		if st := n.status(); st.Candidates+st.Dialing != 1 {
 			t.Errorf("%d candidates, port 1024 was to be one", st.Candidates+st.Dialing)
 		}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +82,7 @@ func (t *torrent) kept() *metainfo.Torrent {
 	}
 	var tor *metainfo.Torrent
 	if err == nil {
-		tor, err = metainfo.Read(bytes.NewReader(b), metainfo.MaxTorrentFile)
+		tor, err = metainfo.Parse(b)
 	}
 	if err == nil && tor.ID.V1 != t.id.V1 {
 		err = fmt.Errorf("it is of %v", tor.ID)

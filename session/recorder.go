@@ -101,28 +101,6 @@ func (r *recorder) write(dir fsys.FS, name string) error {
 	return state.Save(dir, name, &rec)
 }
 
-// both returns the pieces that are in a and in b.
-func both(a, b *metainfo.Bitfield) metainfo.Bitfield {
-	out := metainfo.NewBitfield(b.Len())
-	for i := range b.Len() {
-		if a.Has(i) && b.Has(i) {
-			out.Set(i)
-		}
-	}
-	return out
-}
-
-// without returns the pieces that are in a but not in b.
-func without(a, b *metainfo.Bitfield) metainfo.Bitfield {
-	out := metainfo.NewBitfield(a.Len())
-	for i := range a.Len() {
-		if a.Has(i) && !b.Has(i) {
-			out.Set(i)
-		}
-	}
-	return out
-}
-
 // unsyncedOnDisk has everything that is on disk synced before it is called durable again: somebody else may have written it.
 func (t *torrent) unsyncedOnDisk() {
 	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
@@ -157,11 +135,11 @@ func (t *torrent) distrust(sw *swarm.Swarm, lost *metainfo.Bitfield, cause error
 // doubt takes back the claim on the pieces that a failed sync may have lost:
 // the system has forgotten that their bytes were to be written. The others are durable.
 func doubt(rec *state.Record, e *piece.SyncError) {
-	lost := without(&rec.Doubt, &rec.Have)
+	lost := rec.Doubt.Without(&rec.Have)
 	for _, i := range e.Pieces {
 		lost.Set(i)
 	}
-	rec.Have = without(&rec.Have, &lost)
+	rec.Have = rec.Have.Without(&lost)
 	rec.Synced, rec.Doubt = rec.Have, lost
 }
 

@@ -38,13 +38,18 @@ func running(t *testing.T, cfg Config) *Session {
 	return s
 }
 
-// TestTransferTCP: over real sockets of both families, between real folders.
+// TestTransferTCP: over real sockets of both families, between real folders, with pieces that are held in memory and with
+// some that are written block by block.
 func TestTransferTCP(t *testing.T) {
 	const size = 24<<20 + 12345
-	info, data := fakepeer.Content("file.bin", size, 256<<10, 3)
-	tor := &metainfo.Torrent{ID: metainfo.ID{V1: metainfo.Hash{9}}, Info: info}
-	for _, host := range []string{"127.0.0.1", "::1"} {
-		t.Run(host, func(t *testing.T) {
+	for name, c := range map[string]struct {
+		host        string
+		pieceLength int
+	}{"IPv4": {"127.0.0.1", 256 << 10}, "IPv6": {"::1", 256 << 10}, "large pieces": {"127.0.0.1", 16 << 20}} {
+		host := c.host
+		info, data := fakepeer.Content("file.bin", size, c.pieceLength, 3)
+		tor := &metainfo.Torrent{ID: metainfo.ID{V1: metainfo.Hash{9}}, Info: info}
+		t.Run(name, func(t *testing.T) {
 			if l, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
 				t.Skipf("this machine has no %s: %v", host, err)
 			} else {

@@ -246,6 +246,7 @@ func (t *torrent) begin(have metainfo.Bitfield, search *search) error {
 	cfg := t.config()
 	cfg.Info, cfg.Metadata, cfg.Have, cfg.Store, cfg.Priorities = t.info, t.tor.InfoBytes, have, t.store, t.add.Priorities
 	cfg.DownTotal, cfg.UpTotal = rec.DownTotal, rec.UpTotal
+	s.deal.hold(t.key, t.holds())
 	s.keep.begin(t, have)
 	if search == nil {
 		t.swarm.Store(swarm.New(cfg))
@@ -262,10 +263,17 @@ func (t *torrent) begin(have metainfo.Bitfield, search *search) error {
 	return nil
 }
 
+// holds is what a torrent takes of the memory budget without any open piece: what is known of it, and half as much for
+// the garbage that may gather beside it.
+func (t *torrent) holds() int64 {
+	n := int64(len(t.tor.InfoBytes)) + int64(t.info.NumPieces())*piece.PerPiece
+	return n + n/2
+}
+
 // haveComplete notes a download that was complete when it was found.
 func (t *torrent) haveComplete(have metainfo.Bitfield) {
 	want := wanted(t.info, t.add.Priorities)
-	if missing := without(&want, &have); missing.Count() == 0 {
+	if missing := want.Without(&have); missing.Count() == 0 {
 		t.record.finished(t.s.cfg.Wall())
 		t.set(func() { t.complete = true })
 	}

@@ -193,10 +193,11 @@ type sink struct {
 	turn chan bool // for postWait
 }
 
-func (k *sink) Messages(batch []wire.Message) {
+func (k *sink) Messages(batch []wire.Message) (spare []wire.Message) {
 	if !k.s.inbox.postWait(event{kind: evMessages, peer: k.id, batch: batch}, weigh(batch), k.turn) {
 		releaseBlocks(batch)
 	}
+	return k.s.inbox.spare()
 }
 
 func (k *sink) Uploaded(blocks, bytes int) {

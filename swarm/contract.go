@@ -72,9 +72,9 @@ type Host interface {
 }
 
 // Sink is the way into a swarm for one link; it has the methods of
-// peer.Handler. Swarm.Attach returns it.
+// peer.Handler and keeps to what is said there. Swarm.Attach returns it.
 type Sink interface {
-	Messages(batch []wire.Message)
+	Messages(batch []wire.Message) (spare []wire.Message)
 	Uploaded(blocks int, bytes int)
 	Closed(err error)
 }

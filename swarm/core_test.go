@@ -274,7 +274,7 @@ func BenchmarkBlocks(b *testing.B) {
 				for _, blk := range j.Blocks {
 					blk.Release()
 				}
-				s.step(event{kind: evDisk, result: piece.Result{Job: j, OK: true}})
+				s.step(event{kind: evDisk, result: piece.Result{Job: j, Count: len(j.Blocks), OK: true}})
 				if s.c.have().Count() > 480 { // begin again
 					for k := range 480 {
 						s.c.lost(k)

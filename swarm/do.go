@@ -79,7 +79,7 @@ func (s *Swarm) checkInfo(parts [][]byte) {
 func (s *Swarm) submit(j *piece.Job) {
 	s.jobs++
 	j.Store = s.cfg.Store
-	j.Done = s.jobDone
+	j.Done = s.done
 	s.cfg.Disk.Submit(j)
 }
 

@@ -9,9 +9,12 @@ import (
 
 const (
 	// inboxBytes bounds what waits in an inbox of what peers sent. Readers wait beyond that, and so does the remote.
-	inboxBytes = 8 << 20
+	inboxBytes = 4 << 20
 	// messageCost is what a message counts beside its payload: its memory, and that no turn of the loop lasts too long.
 	messageCost = 256
+	// maxSpares and maxSpare bound what is kept of old batches: 32 of 64 messages each, 96 KiB.
+	maxSpares = 32
+	maxSpare  = 64
 )
 
 // inbox is the one way into the loop. Its mutex is held for a few appends or a swap only.
@@ -25,7 +28,8 @@ type inbox struct {
 	weight  int // of the postWait events in queue
 	waiting []waiter
 	closed  bool
-	wake    chan struct{} // holds one token while queue may be non-empty
+	wake    chan struct{}    // holds one token while queue may be non-empty
+	spares  [][]wire.Message // batches of old, for readers to fill again
 }
 
 // waiter is an event for which there was no room. in hears, once, whether it was taken.
@@ -100,6 +104,38 @@ func (in *inbox) take(spare []event) []event {
 		in.signal()
 	}
 	return q
+}
+
+// recycle ends the life of events that the loop is done with; the blocks of their batches belong to others by now. Batches
+// are kept for readers.
+func (in *inbox) recycle(events []event) {
+	in.mu.Lock()
+	for i := range events {
+		if b := events[i].batch; b != nil && cap(b) <= maxSpare && len(in.spares) < maxSpares {
+			clear(b)
+			in.spares = append(in.spares, b[:0])
+		}
+	}
+	in.mu.Unlock()
+	clear(events)
+}
+
+// shrink lets go of one spare. It is called by the clock, so that they are gone half a minute after the last batch, and a
+// few too few in a busy time cost nothing.
+func (in *inbox) shrink() { in.spare() }
+
+// spare returns a batch to fill, nil if there is none.
+func (in *inbox) spare() []wire.Message {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := len(in.spares)
+	if n == 0 {
+		return nil
+	}
+	b := in.spares[n-1]
+	in.spares[n-1] = nil
+	in.spares = in.spares[:n-1]
+	return b
 }
 
 // close refuses all further events and returns those that are still queued.

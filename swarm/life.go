@@ -224,7 +224,7 @@ func (c *core) write(b metainfo.Block, data *block.Block) {
 
 func (c *core) onWritten(r *piece.Result) {
 	j := r.Job
-	for n := range len(j.Blocks) {
+	for n := range r.Count {
 		switch {
 		case r.Err != nil:
 			c.m.Failed(j.Piece)

@@ -28,10 +28,12 @@ type fakeDisk struct {
 func (d *fakeDisk) Submit(j *piece.Job) {
 	d.wg.Go(func() {
 		time.Sleep(time.Millisecond)
+		r := piece.Result{Job: j, Count: len(j.Blocks), OK: d.err == nil, Err: d.err}
 		for _, b := range j.Blocks {
 			b.Release()
 		}
-		j.Done(piece.Result{Job: j, OK: d.err == nil, Err: d.err})
+		j.Blocks = nil
+		j.Done(r)
 	})
 }
 

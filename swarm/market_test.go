@@ -216,7 +216,7 @@ func (t *trader) act(a *action, out []wire.Message) {
 			b.Release()
 		}
 		j := a.job
-		t.m.after(time.Millisecond, func() { t.step(event{kind: evDisk, result: piece.Result{Job: j, OK: true}}) })
+		t.m.after(time.Millisecond, func() { t.step(event{kind: evDisk, result: piece.Result{Job: j, Count: len(j.Blocks), OK: true}}) })
 	}
 }
 

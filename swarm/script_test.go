@@ -306,7 +306,7 @@ func (s *script) disk(errText string) {
 	jobs := s.jobs
 	s.jobs = nil
 	for _, j := range jobs {
-		r := piece.Result{Job: j}
+		r := piece.Result{Job: j, Count: len(j.Blocks)}
 		switch {
 		case errText == "damaged":
 		case errText != "":
@@ -324,6 +324,7 @@ func (s *script) disk(errText string) {
 		for _, b := range j.Blocks {
 			b.Release()
 		}
+		j.Blocks = nil
 		s.step(event{kind: evDisk, result: r})
 	}
 }

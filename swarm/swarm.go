@@ -27,6 +27,7 @@ type Swarm struct {
 	inbox    *inbox
 	links    map[piece.PeerID]Link // attached and not yet closed; only for look-up
 	jobs     int                   // submitted to the disk or being hashed, and not yet done
+	done     func(piece.Result)    // jobDone, made once
 	lastPeer atomic.Uint32
 	snap     atomic.Pointer[status.Torrent]
 	ended    chan struct{} // closed when Run has returned
@@ -54,6 +55,7 @@ func New(cfg Config) *Swarm {
 		links: make(map[piece.PeerID]Link),
 		ended: make(chan struct{}),
 	}
+	s.done = s.jobDone
 	if cfg.Info == nil {
 		s.mind = newSeeker(&cfg)
 	} else {
@@ -90,6 +92,7 @@ func (s *Swarm) Run(ctx context.Context) error {
 			s.shutdown()
 			return nil
 		case <-timer.C:
+			s.inbox.shrink()
 		case <-s.inbox.wake:
 		}
 	}
@@ -109,7 +112,7 @@ func (s *Swarm) turn(events []event) {
 			close(m.done)
 		}
 	}
-	clear(events)
+	s.inbox.recycle(events)
 }
 
 // note does what the loop itself has to know of an event.

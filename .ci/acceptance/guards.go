@@ -243,7 +243,7 @@ var guards = []guard{
 		"if h.counts[one] >= MaxHandshakesPerAddr || h.counts[net] >= MaxHandshakesPerPrefix {", "session/budget ^TestE03"},
 	{"E03", "session/crypt.go", "if scopeOf(a) == globalScope {", "", "session ^TestE03Capped"},
 	{"R01", "session/torrent.go", "if r.OK {", "if true {", "session ^TestR01Kill$"},
-	{"R01", "piece/store_look.go", "if err == nil && start < sp.Offset+sp.Length {", "", "session ^TestR01Kill$"},
+	{"R01", "piece/store_look.go", "for p := (f.Offset + start) / length; p <= last; p++ {", "for p := last + 1; p <= last; p++ {", "session ^TestR01Kill$"},
 	{"S01", "piece/disk_worker.go", "r.OK = r.Err == nil", "r.OK = true", "piece ^TestS01NoSpace"},
 	{"S01", "piece/store.go", "return s.fileError(\"write\", sp.File, err)", "return nil", "piece ^TestS01"},
 	{"S02", "piece/store.go", "return n, s.fileError(\"read\", sp.File, err)", "return n, nil", "piece ^TestS02"},

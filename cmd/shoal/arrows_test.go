@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"internal/bencode":       {},
 	"internal/block":         {},
 	"internal/fsys":          {},
+	"internal/sha1x":         {},
 	"internal/text":          {},
 	"internal/quietstart":    {},
 	"internal/simnet":        {},
@@ -51,7 +52,7 @@ var testArrows = map[string][]string{"session": {"peer/wire"}, "swarm": {"peer"}
 
 // shared are the tools that every room may use; testOnly may be imported by tests alone.
 var (
-	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/text"}
+	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/sha1x", "internal/text"}
 	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile"}
 )
 
@@ -70,7 +71,7 @@ var libraries = map[string][]string{
 	"golang.org/x/text":                  {"internal/text", "metainfo"},
 	"golang.org/x/net":                   {"session"},
 	"github.com/huin/goupnp":             {"session/portmap"},
-	"golang.org/x/sys":                   {"internal/fsys", "internal/screen"},
+	"golang.org/x/sys":                   {"internal/fsys", "internal/screen", "peer"},
 }
 
 // source is one Go file of the tree.

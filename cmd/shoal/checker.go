@@ -55,11 +55,11 @@ func (c *checker) Torrents(context.Context) ([]status.Torrent, error) {
 func (c *checker) run(ctx context.Context, cores int) error {
 	c.stats = c.store.Stat()
 	disk := piece.NewDisk(cores)
-	running, stop := context.WithCancel(context.Background())
+	running, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = disk.Run(running) }()
 	defer func() { stop(); <-ended }()
-	room := 4 * cores
+	room := 16 * cores                       // some that are hashed together, and more that wait
 	results := make(chan piece.Result, room) // so that Done never blocks
 	next, flying := 0, 0
 	for next < c.torrent.Info.NumPieces() || flying > 0 {
@@ -74,7 +74,7 @@ func (c *checker) run(ctx context.Context, cores int) error {
 		c.note(<-results)
 		flying--
 	}
-	return nil
+	return ctx.Err()
 }
 
 // note takes in how one piece is.

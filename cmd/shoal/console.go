@@ -105,9 +105,21 @@ func (c *console) Error(about string, err error) {
 		return
 	}
 	if about != "" {
-		about += ": "
+		about = label(about) + ": "
 	}
 	c.line(c.stderr, "shoal: "+text.Clean(about+err.Error(), 0))
+}
+
+// label is how a source is called in a sentence: itself, or the name or hash of a magnet link, which may be long.
+func label(source string) string {
+	m, err := metainfo.ParseMagnet(source)
+	if err != nil {
+		return source
+	}
+	if m.Name != "" {
+		return text.Clean(m.Name, 60)
+	}
+	return m.ID.String()
 }
 
 // Event prints a JSON line when --json was given.

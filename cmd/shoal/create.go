@@ -51,7 +51,7 @@ Standard output has the file's name, the info hash and the magnet link; with
   shoal create album --tracker http://tracker.example/announce -o /tmp/album.torrent
   shoal create disk.img --piece-size 4MiB --private --tracker https://tracker.example/announce
   shoal create album --exclude '*.tmp' --exclude 'covers/large'
-  shoal create album --tracker 'http://a.example/announce http://b.example/announce'     one tier of two
+  shoal create album --tracker 'http://a.example/announce http://b.example/announce'
   shoal create disk.img -o - | shoal inspect -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return create(cmd, con, &o, args[0]) },

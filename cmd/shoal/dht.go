@@ -210,7 +210,7 @@ func (e *engine) findPeers(ctx context.Context, con *console, id metainfo.ID, an
 	if err != nil {
 		return err
 	}
-	con.Note("%d of %d nodes answered within %s; %d peers", st.Answered, st.Asked, seconds(st.Took), len(seen))
+	con.Note("%d of %d nodes answered within %s; peers found: %d", st.Answered, st.Asked, seconds(st.Took), len(seen))
 	if announce != 0 {
 		con.Note("announced at port %d to %d nodes", announce, st.Announced)
 	}

@@ -45,7 +45,7 @@ then the remove flags, --replace-tracker and the add flags follow. Standard outp
 has the file's name, the info hash and the magnet link.`,
 		Example: `  shoal edit album.torrent --add-tracker http://tracker.example/announce
   shoal edit album.torrent --tracker http://a.example/announce --tracker udp://b.example:6969
-  shoal edit album.torrent --replace-tracker 'http://old.example/announce http://new.example/announce'
+  shoal edit album.torrent --replace-tracker 'http://old.example/a http://new.example/a'
   shoal edit album.torrent --remove-tracker all --comment '' -o public.torrent
   shoal edit album.torrent --add-webseed https://files.example/`,
 		Args:              cobra.ExactArgs(1),

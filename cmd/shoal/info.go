@@ -78,7 +78,7 @@ func askPeers(ctx context.Context, con *console, o *getOptions, jobs []*job) err
 // warn tells what was left out of a magnet link.
 func (j *job) warn(con *console) {
 	for _, w := range j.magnet.Warnings {
-		con.Warn("%s: %s", text.Clean(j.source, 60), text.Clean(w, 0))
+		con.Warn("%s: %s", label(j.source), text.Clean(w, 0))
 	}
 }
 

@@ -20,7 +20,7 @@ func TestReadmeNamesFields(t *testing.T) {
 	}
 	for row, line := range map[string]any{
 		"`progress` | `get`": progressEvent{}, "`file` | `get`": fileEvent{}, "`done` | `get`": doneEvent{}, "`listed` |": listedEvent{},
-		"`seeding` |": seedingEvent{}, "`file` | `check`": checkedFileEvent{}, "`done` | `check`": checkedEvent{}, "`done` | `create`": createdEvent{},
+		"`seeding` |": seedingEvent{}, "`saved` |": savedEvent{}, "`reach` |": reachEvent{}, "`file` | `check`": checkedFileEvent{}, "`done` | `check`": checkedEvent{}, "`done` | `create`": createdEvent{},
 		"`done` | `edit`": editedEvent{}, "`torrent`, `magnet` |": description{}, "`done` | `demo`": demoEvent{}, "`version` |": versionEvent{}, "`error` |": errorEvent{},
 		"`peer` | `dht`": peerEvent{}, "`done` | `dht`": lookupEvent{}, "`dht` | `dht`": dhtEvent{}, "`scrape` | `dht`": scrapeEvent{},
 	} {

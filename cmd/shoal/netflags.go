@@ -83,7 +83,7 @@ func (n *netFlags) register(cmd *cobra.Command) {
 		{"dht", "stay out of the distributed hash table"},
 		{"lsd", "do not look for peers in the local network"},
 		{"pex", "do not exchange peer addresses with peers"},
-		{"utp", "no connections over UDP"},
+		{"utp", "no connections over UDP; there are none yet, so this changes nothing"},
 		{"portmap", "do not ask the router to forward the port; nor is it asked when --listen names a HOST"},
 	} {
 		n.off[x.name] = f.Bool("no-"+x.name, false, x.what)

@@ -91,9 +91,9 @@ func (e *engine) watchOver(ctx context.Context, con *console, j *job, limit time
 			// A torrent that failed while it is waited for waits for space itself.
 			switch {
 			case t.Phase == status.Failed && !full:
-				con.Warn("%s: %s", j.source, t.Err)
+				con.Warn("%s: %s", label(j.source), t.Err)
 			case t.Phase == status.Leeching && full:
-				con.Note("%s: there is space again, going on", j.source)
+				con.Note("%s: there is space again, going on", label(j.source))
 			}
 			full = t.Phase == status.Failed || full && t.Phase != status.Leeching
 			// What was wasted is no progress.

@@ -86,9 +86,12 @@ A flag wins over the environment.
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainFlagError(err) })
 	con.register(root.PersistentFlags())
+	choices(root, "color", "auto", "always", "never")
+	choices(root, "log-format", "text", "json")
 	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDHT(con), newDemo(con), newCompletion(con), newMan(con), newVersion(con))
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.DisableDefaultCmd = true
+	fitHelp(root)
 	for _, c := range root.Commands() {
 		work := c.RunE
 		c.Args = wanted(c.Args)

@@ -92,9 +92,12 @@ func seed(ctx context.Context, con *console, o *seedOptions, args []string) erro
 		}
 	}
 	wait.Wait()
+	waiting, end := context.WithCancel(ctx)
+	go e.explainSilence(waiting, con, jobs)
 	for serving(jobs) && ctx.Err() == nil {
 		e.lookAfter(ctx, con, jobs)
 	}
+	end()
 	finish()
 	if err := e.Close(); err != nil {
 		con.Warn("%v", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 // silence is how long a download may be without any peer before we say why.
 const silence = 8 * time.Second
 
-// explainSilence says once of each download that has found nobody what stands in its way.
+// explainSilence says once of each torrent that has found nobody what stands in its way; of one that is served only what is wrong with
+// its trackers, because a seed may wait for peers for days.
 func (e *engine) explainSilence(ctx context.Context, con *console, jobs []*job) {
 	select {
 	case <-ctx.Done():
@@ -23,12 +25,19 @@ func (e *engine) explainSilence(ctx context.Context, con *console, jobs []*job) 
 	}
 	for _, j := range jobs {
 		t, err := find(ctx, e, j.id)
-		if err != nil || t.Phase != status.Leeching && t.Phase != status.Metadata || t.Peers > 0 || t.DownTotal > j.before {
+		served := t.Phase == status.Seeding
+		if err != nil || !served && t.Phase != status.Leeching && t.Phase != status.Metadata || t.Peers > 0 || t.DownTotal > j.before {
 			continue
 		}
 		list, err := e.Trackers(ctx, j.id)
 		if err != nil {
 			return
+		}
+		if served {
+			if broken(list) {
+				con.Note("%s: no tracker works: %s", text.Clean(t.Name, 60), trackerWords(list))
+			}
+			continue
 		}
 		st, err := e.Stats(ctx)
 		if err != nil {
@@ -48,6 +57,11 @@ func reasons(list []status.Tracker, public bool, nodes []status.DHT) string {
 		words += "; name a peer with --peer"
 	}
 	return words
+}
+
+// broken reports whether there are trackers, and each of them failed.
+func broken(list []status.Tracker) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(t status.Tracker) bool { return t.Working || t.Err == "" })
 }
 
 func trackerWords(list []status.Tracker) string {

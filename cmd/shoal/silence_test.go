@@ -29,3 +29,38 @@ func TestReasonsForSilence(t *testing.T) {
 		}
 	}
 }
+
+// TestBroken: a seed speaks of its trackers only when each of them has failed.
+func TestBroken(t *testing.T) {
+	failed, working, new := status.Tracker{Err: "refused"}, status.Tracker{Working: true}, status.Tracker{}
+	for _, c := range []struct {
+		list []status.Tracker
+		want bool
+	}{
+		{nil, false},
+		{[]status.Tracker{failed}, true},
+		{[]status.Tracker{failed, failed}, true},
+		{[]status.Tracker{failed, working}, false},
+		{[]status.Tracker{new, failed}, false},
+	} {
+		if broken(c.list) != c.want {
+			t.Errorf("%+v: not %v", c.list, c.want)
+		}
+	}
+}
+
+// TestLabel: what is said about a magnet link does not begin with all of it.
+func TestLabel(t *testing.T) {
+	const hash = "0123456789abcdef0123456789abcdef01234567"
+	for source, want := range map[string]string{
+		"a.torrent":                             "a.torrent",
+		"magnet:?xt=urn:btih:" + hash:           hash,
+		"magnet:?xt=urn:btih:" + hash + "&dn=x": "x",
+		"magnet:?xt=nonsense":                   "magnet:?xt=nonsense",
+		"https://example.org/debian.torrent":    "https://example.org/debian.torrent",
+	} {
+		if got := label(source); got != want {
+			t.Errorf("%q is called %q, not %q", source, got, want)
+		}
+	}
+}

@@ -3,17 +3,15 @@
 // owner at a time, handed along: reader, event, manager, disk job, pool.
 package block
 
-import "sync"
-
 // Size is the capacity of a Block in bytes, the block size of BEP 3.
 const Size = 16 << 10
 
 // Block is one pooled buffer. Its owner may read and write it; Release ends
 // the ownership.
 type Block struct {
-	pool *Pool
+	slab *slab
 	n    int
-	buf  [Size]byte
+	buf  *[Size]byte
 }
 
 // Bytes returns the payload. The slice dies with Release.
@@ -28,18 +26,23 @@ func (b *Block) Resize(n int) []byte {
 
 // Release gives the buffer back to its pool. The caller must not use the
 // Block afterwards.
-func (b *Block) Release() { b.pool.free.Put(b) }
+func (b *Block) Release() {
+	p := b.slab.pool
+	p.mu.Lock()
+	p.put(b)
+	p.mu.Unlock()
+}
 
-// Pool hands out Blocks. The zero value is ready. One pool belongs to one
-// session; there is no pool at package level, so that tests in a bubble
-// share nothing.
-type Pool struct{ free sync.Pool }
-
-// Get returns a Block with payload length 0.
-func (p *Pool) Get() *Block {
-	if b, ok := p.free.Get().(*Block); ok {
-		b.n = 0
-		return b
+// Release gives all blocks of list back, which is much cheaper than one by one. The caller must not use them
+// afterwards; the list is as it was.
+func Release(list []*Block) {
+	for len(list) > 0 {
+		p, n := list[0].slab.pool, 0
+		p.mu.Lock()
+		for ; n < len(list) && list[n].slab.pool == p; n++ {
+			p.put(list[n])
+		}
+		p.mu.Unlock()
+		list = list[n:]
 	}
-	return &Block{pool: p}
 }

@@ -29,7 +29,7 @@ func Accept(nc io.ReadWriter, cfg Config, begun []byte, find func(veil metainfo.
 	}
 	b := appendField(make([]byte, 0, fieldLen), res.Method)
 	out := cipher(keys.acceptor, 0)
-	out.XORKeyStream(b, b)
+	out.xor(b)
 	if _, err := nc.Write(b); err != nil {
 		return Result{}, err
 	}
@@ -82,7 +82,7 @@ func (res *Result) offered(nc io.Reader, cfg Config, keys streamKeys) (int, erro
 	if _, err := io.ReadFull(nc, field[:]); err != nil {
 		return 0, noEOF(err)
 	}
-	cipher(keys.dialler, 0).XORKeyStream(field[:], field[:])
+	cipher(keys.dialler, 0).xor(field[:])
 	if [len(constant)]byte(field[:]) != constant {
 		return 0, fmt.Errorf("%w: wrong verification constant", ErrProtocol)
 	}
@@ -107,7 +107,7 @@ func (res *Result) offered(nc io.Reader, cfg Config, keys streamKeys) (int, erro
 	if _, err := io.ReadFull(nc, size[:]); err != nil {
 		return 0, noEOF(err)
 	}
-	cipher(keys.dialler, got).XORKeyStream(size[:], size[:])
+	cipher(keys.dialler, got).xor(size[:])
 	got += len(size)
 	n = int(binary.BigEndian.Uint16(size[:]))
 	if n > MaxInitial {
@@ -117,6 +117,6 @@ func (res *Result) offered(nc io.Reader, cfg Config, keys streamKeys) (int, erro
 	if _, err := io.ReadFull(nc, res.Initial); err != nil {
 		return 0, noEOF(err)
 	}
-	cipher(keys.dialler, got).XORKeyStream(res.Initial, res.Initial)
+	cipher(keys.dialler, got).xor(res.Initial)
 	return got + n, nil
 }

@@ -80,7 +80,7 @@ func offer(nc io.Writer, cfg Config, secret *[keyLen]byte, keys streamKeys, ih m
 	b = appendField(b, cfg.Methods)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(initial)))
 	b = append(b, initial...)
-	cipher(keys.dialler, 0).XORKeyStream(b[clear:], b[clear:])
+	cipher(keys.dialler, 0).xor(b[clear:])
 	_, err := nc.Write(b)
 	return len(b) - clear, err
 }
@@ -88,7 +88,7 @@ func offer(nc io.Writer, cfg Config, secret *[keyLen]byte, keys streamKeys, ih m
 // selected reads what the remote selected. It returns how many bytes of its stream that took.
 func selected(nc io.Reader, cfg Config, keys streamKeys) (Methods, int, error) {
 	var field [fieldLen]byte
-	cipher(keys.acceptor, 0).XORKeyStream(field[:], field[:])
+	cipher(keys.acceptor, 0).xor(field[:])
 	key, rest := field[:len(constant)], field[len(constant):] // what zeros become, and the key of the rest
 	if err := find(nc, key); err != nil {
 		return 0, 0, err

@@ -9,7 +9,6 @@ package mse
 
 import (
 	"crypto/rand"
-	"crypto/rc4"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
@@ -92,20 +91,20 @@ type Result struct {
 // Stream encrypts and decrypts in place what follows the handshake, both directions on their own. A nil
 // *Stream leaves all bytes as they are.
 type Stream struct {
-	out, in *rc4.Cipher
+	out, in *arc4
 }
 
 // Encrypt turns the next bytes to be sent into those that go over the wire.
 func (s *Stream) Encrypt(p []byte) {
 	if s != nil {
-		s.out.XORKeyStream(p, p)
+		s.out.xor(p)
 	}
 }
 
 // Decrypt turns the next bytes from the wire into what was sent.
 func (s *Stream) Decrypt(p []byte) {
 	if s != nil {
-		s.in.XORKeyStream(p, p)
+		s.in.xor(p)
 	}
 }
 
@@ -152,15 +151,12 @@ func newStreamKeys(secret *[keyLen]byte, ih metainfo.Hash) streamKeys {
 }
 
 // cipher returns the cipher of a key after the first skip bytes of its stream.
-func cipher(key [hashLen]byte, skip int) *rc4.Cipher {
-	c, err := rc4.NewCipher(key[:])
-	if err != nil {
-		panic(err) // the length of the key is a constant
-	}
+func cipher(key [hashLen]byte, skip int) *arc4 {
+	c := newARC4(key[:])
 	var waste [256]byte
 	for n := discard + skip; n > 0; n -= len(waste) {
 		b := waste[:min(n, len(waste))]
-		c.XORKeyStream(b, b)
+		c.xor(b)
 	}
 	return c
 }

@@ -50,6 +50,7 @@ func (d *Reader) decode(dst []Message, end int) ([]Message, error) {
 		if n == 0 {
 			d.r += 4
 			d.idle++
+			d.run = 0
 			continue
 		}
 		if n > d.max {
@@ -67,7 +68,7 @@ func (d *Reader) decode(dst []Message, end int) ([]Message, error) {
 				break
 			}
 			d.r += int(4 + n)
-			d.idle = 0
+			d.idle, d.run = 0, 0
 			dst = append(dst, small(k, b[5:4+n]))
 			continue
 		}
@@ -160,6 +161,9 @@ func (d *Reader) take() bool {
 func (d *Reader) emit(dst []Message) []Message {
 	m := d.part
 	d.open, d.part = false, Message{}
+	if d.run++; m.Kind != Piece || len(m.Block.Bytes()) != block.Size {
+		d.run = 0
+	}
 	if m.Kind == Unknown {
 		d.idle++
 		return dst

@@ -43,6 +43,15 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("message %d differs byte by byte", i)
 			}
 		}
+		ahead, err4 := readAhead(&scattered{rest: in, next: func(most int) int { return most }, err: io.EOF}, pool)
+		if len(whole) != len(ahead) || errors.Is(err, ErrProtocol) != errors.Is(err4, ErrProtocol) {
+			t.Fatalf("%d messages, %v; ahead %d, %v", len(whole), err, len(ahead), err4)
+		}
+		for i := range whole {
+			if !sameMessage(&whole[i], &ahead[i]) {
+				t.Fatalf("message %d differs ahead", i)
+			}
+		}
 		again, err3 := readAll(NewReader(bytes.NewReader(encode(whole)), pool, 0))
 		if err3 != io.EOF || len(again) != len(whole) {
 			t.Fatalf("encoded again: %d of %d messages, %v", len(again), len(whole), err3)
@@ -53,6 +62,56 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 		r.Close()
+	})
+}
+
+// FuzzReaderAhead: the same stream means the same, whether it is read through the buffer or ahead, in whatever portions. In
+// script each byte is a frame or raw bytes; cuts are the sizes of the portions.
+func FuzzReaderAhead(f *testing.F) {
+	f.Add([]byte{255, 255, 255, 255}, []byte{255})
+	f.Add([]byte{255, 0, 255, 1, 255, 255, 2, 255}, []byte{13, 255, 1})
+	f.Add([]byte{255, 100, 255, 255, 7, 7, 255}, []byte{128, 12})
+	f.Add([]byte{255, 255, 0, 0, 64, 9, 7, 255}, []byte{129})
+	pool := new(block.Pool)
+	whole := Append(nil, &Message{Kind: Piece, Index: 3, Begin: block.Size, Block: payload(pool, block.Size)})
+	f.Fuzz(func(t *testing.T, script, cuts []byte) {
+		var in []byte
+		for i, op := range script[:min(len(script), 40)] {
+			switch {
+			case op >= 128:
+				in = append(in, whole...)
+				in[len(in)-1-i] = op
+			case op >= 64:
+				in = Append(in, &Message{Kind: Have, Index: uint32(op)})
+			default:
+				in = append(in, op)
+			}
+		}
+		through, err := readAll(NewReader(bytes.NewReader(in), pool, 0))
+		n := 0
+		next := func(most int) int {
+			if n++; len(cuts) == 0 {
+				return most
+			}
+			c := int(cuts[n%len(cuts)])
+			if c >= 128 {
+				return c << 7
+			}
+			return c
+		}
+		ahead, err2 := readAhead(&scattered{rest: in, next: next, err: io.EOF}, pool)
+		if len(through) != len(ahead) || errors.Is(err, ErrProtocol) != errors.Is(err2, ErrProtocol) || !errors.Is(err, ErrProtocol) && err != err2 {
+			t.Fatalf("%d messages, %v; ahead %d, %v", len(through), err, len(ahead), err2)
+		}
+		for i := range through {
+			if !sameMessage(&through[i], &ahead[i]) {
+				t.Fatalf("message %d differs", i)
+			}
+			if through[i].Block != nil {
+				through[i].Block.Release()
+				ahead[i].Block.Release()
+			}
+		}
 	})
 }
 

@@ -28,6 +28,8 @@ const (
 // with what has really arrived: a remote that announces much and sends little
 // costs what it sent. The stream is read only when the buffer holds no more than one
 // incomplete frame head, so it never has to be as large as a frame.
+//
+// A fast stream of whole blocks does not pass through the buffer, if its source can read into several places: see ahead.
 type Reader struct {
 	src  io.Reader
 	pool *block.Pool
@@ -47,6 +49,8 @@ type Reader struct {
 
 	blocks int // Blocks in the batch at hand
 	idle   int // keep-alives and unknown frames since the last message
+	run    int // frames of whole blocks since the last other frame
+	ahead  ahead
 }
 
 // NewReader returns a Reader over src that takes the Blocks of Piece messages
@@ -55,7 +59,10 @@ func NewReader(src io.Reader, pool *block.Pool, maxFrame int) *Reader {
 	if maxFrame <= 0 || maxFrame > MaxFrame {
 		maxFrame = MaxFrame
 	}
-	return &Reader{src: src, pool: pool, max: uint32(maxFrame), size: minBuffer}
+	d := &Reader{src: src, pool: pool, max: uint32(maxFrame), size: minBuffer}
+	d.ahead.src, _ = src.(VectorReader)
+	d.ahead.need = leastRun
+	return d
 }
 
 // ReadBatch reads from the stream at most once and appends what is then
@@ -74,6 +81,10 @@ func (d *Reader) ReadBatch(dst []Message) ([]Message, error) {
 	if err != nil || len(dst) > start {
 		return dst, err
 	}
+	if d.regular() {
+		return d.readAhead(dst, start+maxBatch)
+	}
+	d.ahead.keep(0)
 	if err := d.fill(); err != nil {
 		return dst, err
 	}
@@ -86,7 +97,7 @@ func (d *Reader) Idle() int { return d.idle }
 
 // Buffered returns the bytes of memory held for receiving, without the
 // payload of a frame that is still coming in.
-func (d *Reader) Buffered() int { return len(d.buf) }
+func (d *Reader) Buffered() int { return len(d.buf) + d.ahead.held()*block.Size }
 
 // Shrink gives a large buffer back. It is called when no byte came for a while.
 func (d *Reader) Shrink() {
@@ -98,6 +109,7 @@ func (d *Reader) Shrink() {
 		d.buf, d.r, d.w = buf, 0, copy(buf, rest)
 	}
 	d.size, d.thin = minBuffer, 0
+	d.ahead.drop()
 }
 
 // Close releases a Block that was not complete. The Reader must not be used
@@ -107,6 +119,7 @@ func (d *Reader) Close() {
 		d.part.Block.Release()
 	}
 	d.part, d.open, d.buf = Message{}, false, nil
+	d.ahead.drop()
 }
 
 // fill makes one read, into the buffer or, when more than a bufferful of a
@@ -121,9 +134,10 @@ func (d *Reader) fill() error {
 		return d.cause(n, err)
 	}
 	d.makeRoom()
+	room := len(d.buf) - d.w
 	n, err := d.src.Read(d.buf[d.w:])
 	d.w += n
-	d.resize(n)
+	d.resize(n, room)
 	return d.cause(n, err)
 }
 
@@ -152,13 +166,13 @@ func (d *Reader) makeRoom() {
 	d.r, d.w = 0, copy(d.buf, old)
 }
 
-// resize chooses the buffer size for the next read after one of n bytes.
-func (d *Reader) resize(n int) {
+// resize chooses how much the next read asks for after one of n bytes where there was room for more.
+func (d *Reader) resize(n, room int) {
 	switch {
-	case d.w == len(d.buf):
+	case n == room:
 		d.thin = 0
 		d.grow(true)
-	case n > len(d.buf)/8:
+	case n > room/8:
 		d.thin = 0
 	default:
 		// A slow stream: give the memory back, but not at every lull.

@@ -14,7 +14,7 @@ type Key uint32
 type Limits struct {
 	// Up and Down are payload bytes a second; 0 is unlimited.
 	Up, Down int64
-	// Memory is the room for open pieces in bytes; 0 means 64 MiB.
+	// Memory is the room in bytes for open pieces and for what large torrents hold beside them; 0 means 32 MiB.
 	Memory int64
 	// Slots is how many peers all torrents together upload to at once; 0 chooses by rate.
 	Slots int
@@ -29,7 +29,7 @@ type Limits struct {
 func (l Limits) WithDefaults() Limits {
 	l.Up, l.Down, l.Slots = max(l.Up, 0), max(l.Down, 0), max(l.Slots, 0)
 	if l.Memory <= 0 {
-		l.Memory = 64 << 20
+		l.Memory = 32 << 20
 	}
 	if l.Connections <= 0 {
 		l.Connections = 500

@@ -101,6 +101,26 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestMemoryHeld: what torrents hold all the time leaves less room for pieces, but never less than a quarter, and is given back.
+func TestMemoryHeld(t *testing.T) {
+	m := NewMemory(100)
+	m.Hold(1, 90)
+	m.Hold(1, 30)
+	if !m.Reserve(1, 60) || m.Reserve(1, 11) || !m.Reserve(1, 10) {
+		t.Fatalf("70 of 100 were left, %d are used", m.Used())
+	}
+	m.Hold(2, 1000)
+	m.Release(1, 70)
+	if !m.Reserve(1, 15) || m.Reserve(1, 11) || !m.Reserve(1, 10) {
+		t.Fatalf("25 of 100 were left, %d are used", m.Used())
+	}
+	m.Drop(2)
+	m.Drop(1)
+	if !m.Reserve(3, 90) || !m.Reserve(3, 10) {
+		t.Fatalf("all was given back, %d are used", m.Used())
+	}
+}
+
 func TestDials(t *testing.T) {
 	a := netip.MustParseAddrPort("10.0.0.1:1")
 	d := NewDials(3, 5)

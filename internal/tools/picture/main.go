@@ -105,7 +105,7 @@ func seed(shoal, dir string, env []string) (address string, stop func(), err err
 func get(shoal, dir string, env []string) (frames [][][]screen.Cell, err error) {
 	s := screen.New(columns, rows)
 	prompt := func(words string) { fmt.Fprintf(s, "\x1b[36m$\x1b[0m %s\r\n", words) }
-	prompt("shoal get " + name + ".torrent")
+	prompt("shoal get -o downloads " + name + ".torrent")
 	cmd := exec.Command(shoal, "get", "-o", "downloads", name+".torrent")
 	cmd.Dir, cmd.Env = dir, env
 	p, err := screen.Start(cmd, s)
