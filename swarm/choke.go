@@ -34,8 +34,9 @@ type choker struct {
 	round int
 	next  time.Duration
 	fixed int // slots that the session or the user wants; negative: by rate
-	// lucky is the peer that has the optimistic slot, nil when nobody.
+	// lucky is the peer that has the optimistic slot, nil when nobody; term is for how many rounds, optimisticRound but in trials.
 	lucky   *peer
+	term    int
 	dirty   bool // a slot may have become free, or somebody wants one
 	credits credits
 }
@@ -69,7 +70,7 @@ func (c *core) rechoke() {
 	k.next = c.now + chokeRound
 	k.round++
 	slots := c.slots()
-	if k.lucky != nil && (k.lucky.gone || !k.lucky.up.interested || k.round%optimisticRound == 0 || slots < 2) {
+	if k.lucky != nil && (k.lucky.gone || !k.lucky.up.interested || k.round%k.term == 0 || slots < 2) {
 		k.lucky = nil
 	}
 	list := c.spread(c.claimants(), slots)
@@ -77,7 +78,7 @@ func (c *core) rechoke() {
 	switch {
 	case slots > 1 && (k.lucky != nil || len(list) > slots && c.chancy()):
 		merit--
-	case slots == 1 && k.round%optimisticRound == 0 && c.chancy(): // chance has the only slot for a round
+	case slots == 1 && k.round%k.term == 0 && c.chancy(): // chance has the only slot for a round
 		slices.SortStableFunc(list, byWaiting)
 	}
 	given := 0

@@ -59,6 +59,7 @@ func newCore(cfg *Config) *core {
 		c.m.SetPriorities(c.sel.files)
 	}
 	c.m.SetSequential(cfg.Sequential)
+	c.choke.term = optimisticRound
 	if c.choke.fixed = cfg.UploadSlots; cfg.UploadSlots <= 0 {
 		c.choke.fixed = -1
 	}

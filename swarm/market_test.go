@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
@@ -27,6 +28,9 @@ type market struct {
 	info    *metainfo.Info
 	begun   time.Time
 	leave   time.Duration // how long after its end a leecher goes; 0: it stays
+	play    *strategy     // of all traders; nil: as shipped
+	degree  int           // how many of those who are there a newcomer is connected with; 0: all
+	rnd     *rand.Rand    // with degree
 }
 
 // trader is one member of the swarm.
@@ -108,10 +112,16 @@ func (m *market) join(seed uint64, rate float64, all bool, change func(*Config))
 	}
 	t.grant = cfg.LimitedUp
 	t.c = newCore(&cfg)
+	m.play.tune(t.c)
 	t.c.start(m.begun.Add(m.now))
 	t.step()
 	m.traders = append(m.traders, t)
-	for _, o := range m.traders[:t.id] {
+	others := slices.Clone(m.traders[:t.id])
+	if m.degree > 0 && len(others) > m.degree {
+		m.rnd.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+		others = others[:m.degree]
+	}
+	for _, o := range others {
 		if !o.gone && !(all && o.done > 0) {
 			m.connect(t, o)
 		}
@@ -132,6 +142,7 @@ func (m *market) connect(a, b *trader) {
 		s.t.order = append(s.t.order, s.l)
 		h := Hello{Addr: s.o.addr(), PeerID: s.o.c.cfg.PeerID, Incoming: s.in, Fast: true, Extended: true}
 		s.t.step(event{kind: evAttached, peer: s.l.id, more: &eventMore{hello: h}})
+		m.play.meet(s.t.c.byID[s.l.id])
 	}
 }
 

@@ -34,11 +34,12 @@ const (
 
 // download is what concerns the blocks that we get of a peer.
 type download struct {
-	choked     bool // it chokes us
-	interested bool // it was told that we are
-	snubbed    bool // it was asked and did not deliver
-	ramping    bool // depth still grows by each block, that is it doubles in a round trip
-	depth      int  // wanted length of asked while ramping
+	choked     bool          // it chokes us
+	interested bool          // it was told that we are
+	snubbed    bool          // it was asked and did not deliver
+	ramping    bool          // depth still grows by each block, that is it doubles in a round trip
+	depth      int           // wanted length of asked while ramping
+	ahead      time.Duration // queueTime, but in trials
 	asked      askQueue
 	forgiven   int           // blocks that we gave up and that may come all the same
 	rejects    int           // in a row
@@ -57,7 +58,7 @@ type download struct {
 }
 
 func (d *download) init(now time.Duration) {
-	d.choked, d.ramping, d.depth = true, true, firstDepth
+	d.choked, d.ramping, d.depth, d.ahead = true, true, firstDepth, queueTime
 	d.meter.at = now
 	d.only = d.isFast // made once, so that asking allocates nothing
 }
@@ -80,7 +81,7 @@ func (d *download) takes(more int) (time.Duration, bool) {
 func (d *download) isFast(i int) bool { return slices.Contains(d.fast, i) }
 
 // target is how many requests should be out. It follows the rate, so that a
-// slow peer holds few blocks hostage: queueTime and a round trip of it, and more than
+// slow peer holds few blocks hostage: ahead and a round trip of it, and more than
 // easyDepth only if the latency asks for that.
 func (d *download) target(reqq int) int {
 	limit := window(reqq)
@@ -91,7 +92,7 @@ func (d *download) target(reqq int) int {
 		return min(d.depth, limit)
 	}
 	blocks := d.meter.quick / metainfo.BlockSize
-	easy := min(blocks*(queueTime+d.rtt).Seconds(), easyDepth)
+	easy := min(blocks*(d.ahead+d.rtt).Seconds(), easyDepth)
 	far := 2 * blocks * d.rtt.Seconds()
 	return min(max(minDepth, int(math.Ceil(max(easy, far)))), limit)
 }
@@ -169,7 +170,7 @@ func (c *core) timed(p *peer, delay time.Duration) {
 	case d.snubbed && delay < unsnubDelay:
 		d.snubbed, d.ramping, d.depth = false, true, minDepth
 		c.choke.dirty = true
-	case d.ramping && delay > queueTime+d.rtt: // enough is on its way already
+	case d.ramping && delay > d.ahead+d.rtt: // enough is on its way already
 		d.ramping = false
 	case d.ramping && d.depth < maxDepth:
 		d.depth++
