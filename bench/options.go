@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func (o *options) parse(args []string) error {
 	f.StringVar(&o.dir, "dir", o.dir, "`FOLDER` on a real disk")
 	f.DurationVar(&o.timeout, "timeout", o.timeout, "of one run")
 	f.BoolVar(&o.quick, "quick", o.quick, "small and once, to see that everything works")
-	f.StringVar(&o.json, "json", o.json, "append what was measured to `FILE`; table and plot read it")
+	f.StringVar(&o.json, "json", o.json, "put each row into `FILE` once it is measured, in the place of what was there; table and plot read it")
 	f.StringVar(&o.page, "readme", o.page, "`FILE` that the table goes into")
 	f.StringVar(&o.shoal, "shoal", o.shoal, "test this `BINARY` instead of a new one")
 	f.StringVar(&o.python, "python", o.python, "`BINARY` of a Python that has libtorrent")
@@ -94,8 +95,8 @@ func (o options) reduced() options {
 		o.size = max(64, o.size/16)
 	}
 	o.runs, o.seconds, o.leechers = 1, min(o.seconds, 3), min(o.leechers, 4)
+	o.up = slices.Clone(o.up)
 	for i := range o.up {
-		o.up = append([]int(nil), o.up...)
 		o.up[i] *= 4
 	}
 	o.connections, o.counts = fewer(o.connections), fewer(o.counts)

@@ -30,7 +30,7 @@ type sent struct {
 // tables numbers the filter's tables: several swarms are watched at the same time.
 var tables atomic.Int64
 
-// watchSent begins to count once a second. Without nft nothing is counted.
+// watchSent begins to count once a second, until end. Without nft nothing is counted.
 func watchSent(ctx context.Context, limits map[string]float64) (*sent, error) {
 	s := &sent{table: fmt.Sprintf("bench%d", tables.Add(1)), limits: limits, counts: map[string][]figures.Count{}, stop: func() {}}
 	if _, err := exec.LookPath("nft"); err != nil {
@@ -78,11 +78,15 @@ func (s *sent) read(ctx context.Context, at float64) {
 	}
 }
 
-// worst ends the count and returns the most that any address sent over its limit, NaN when nothing was counted.
-func (s *sent) worst() float64 {
+// end ends the count. It may be called again.
+func (s *sent) end() {
 	s.stop()
 	s.done.Wait()
-	exec.Command("nft", "delete", "table", "ip", s.table).Run()
+	exec.Command("nft", "delete", "table", "ip", s.table).Run() // there is none without nft, or when it is gone already
+}
+
+// worst returns the most that any address sent over its limit, NaN when nothing was counted. The count must have ended.
+func (s *sent) worst() float64 {
 	worst := 0.0
 	for addr, counts := range s.counts {
 		worst = max(worst, figures.Worst(counts, s.limits[addr]))
