@@ -70,7 +70,7 @@ func (c *curve) draw(b *strings.Builder, x, y int) {
 	fmt.Fprintf(b, "<text class=\"small mid\" x=\"%d\" y=\"%d\">%s</text>\n", x+plotLeft+(chartW-plotLeft)/2, y+chartH+52, escape(c.below))
 	var names []string
 	for _, l := range c.row.Lines {
-		if !slices.Contains(names, l.Client) {
+		if !math.IsNaN(l.Median(c.key)) && !slices.Contains(names, l.Client) {
 			names = append(names, l.Client)
 		}
 	}
