@@ -68,17 +68,23 @@ func (c *curve) draw(b *strings.Builder, x, y int) {
 		fmt.Fprintf(b, "<text class=\"small mid\" x=\"%.1f\" y=\"%d\">%s</text>\n", px(v), y+chartH+36, short(v))
 	}
 	fmt.Fprintf(b, "<text class=\"small mid\" x=\"%d\" y=\"%d\">%s</text>\n", x+plotLeft+(chartW-plotLeft)/2, y+chartH+52, escape(c.below))
-	var names []string
+	c.lines(b, x+chartW, y+4, px, py)
+}
+
+// lines draws the clients' curves, and what they are called up to a point on the right.
+func (c *curve) lines(b *strings.Builder, right, y int, px, py func(float64) float64) {
+	var names, legend []string
 	for _, l := range c.row.Lines {
 		if !math.IsNaN(l.Median(c.key)) && !slices.Contains(names, l.Client) {
 			names = append(names, l.Client)
 		}
 	}
-	for i, name := range names {
+	for _, name := range names {
 		c.line(b, name, px, py)
-		if len(names) > 1 {
-			fmt.Fprintf(b, "<text class=\"small end\" x=\"%d\" y=\"%d\" style=\"fill:%s\">%s</text>\n", x+chartW, y+chartH+4-14*i, colour(name), escape(name))
-		}
+		legend = append(legend, fmt.Sprintf("<tspan style=\"fill:%s\">%s</tspan>", colour(name), escape(name)))
+	}
+	if len(names) > 1 {
+		fmt.Fprintf(b, "<text class=\"small end\" x=\"%d\" y=\"%d\">%s</text>\n", right, y, strings.Join(legend, "  "))
 	}
 }
 

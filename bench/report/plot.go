@@ -16,7 +16,7 @@ const (
 	top     = 24
 	barLine = 22
 	barName = 96 // of the client, before its bar
-	chartW  = 250
+	chartW  = 246
 	chartH  = 150
 )
 
@@ -97,10 +97,11 @@ func groups(rows []figures.Row) []group {
 // draw draws the bars from y on and returns where they end.
 func (g *group) draw(b *strings.Builder, y int) int {
 	fmt.Fprintf(b, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n", left, y+4, escape(g.title))
-	half := (width - 2*left) / 2
+	const half = (width - 2*left) / 2
+	const room = half - barName - 60 // for the longest bar
 	for i, k := range []figures.Key{figures.Rate, figures.CPU} {
 		x := left + barName + i*half
-		fmt.Fprintf(b, "<text class=\"small\" x=\"%d\" y=\"%d\">%s</text>\n", x, y+4, []string{"MiB/s, more is better", "CPU s/GiB, less is better"}[i])
+		fmt.Fprintf(b, "<text class=\"small end\" x=\"%d\" y=\"%d\">%s</text>\n", x+room, y+4, []string{"MiB/s, more is better", "CPU s/GiB, less is better"}[i])
 		most := 0.0
 		for j := range g.lines {
 			if v := g.lines[j].Median(k); v > most { // false for NaN
@@ -116,7 +117,7 @@ func (g *group) draw(b *strings.Builder, y int) int {
 			if math.IsNaN(v) || most == 0 {
 				continue
 			}
-			w := v / most * float64(half-barName-60)
+			w := v / most * room
 			fmt.Fprintf(b, "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"16\" rx=\"2\" fill=\"%s\"/>\n", x, at+2, w, colour(l.Client))
 			fmt.Fprintf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\">%s</text>\n", float64(x)+w+6, at+14, number(v))
 		}

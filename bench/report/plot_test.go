@@ -50,7 +50,7 @@ func TestPlot(t *testing.T) {
 	svg := Plot(rows)
 	well(t, svg)
 	for _, want := range []string{"prefers-color-scheme:dark", ".paper", "Download", "Serving 50 connections", "&lt;other&gt;", "Throughput, MiB/s", "Peak memory, MiB",
-		"CPU of a quiet hour, s", ">512<", ">1M<", ">1k<", `<text class="small end" x="632" y="`} {
+		"CPU of a quiet hour, s", ">512<", ">1M<", ">1k<", `<text class="small end" x="624" y="`} {
 		if !bytes.Contains(svg, []byte(want)) {
 			t.Errorf("no %q in\n%s", want, svg)
 		}
@@ -76,7 +76,7 @@ func TestCurve(t *testing.T) {
 		point("", 1, "shoal", figures.Busy, 1), point("", 10, "shoal", figures.Busy, 0.5), point("", 100, "shoal", figures.Busy, 0)}}})
 	var b strings.Builder
 	c[0].draw(&b, 0, 0)
-	want := `d="M38.0 35.0L144.0 102.5L250.0 170.0"` // 36, 18 and 0 of 40 seconds
+	want := `d="M38.0 35.0L142.0 102.5L246.0 170.0"` // 36, 18 and 0 of 40 seconds
 	if !strings.Contains(b.String(), want) {
 		t.Errorf("no %s in\n%s", want, b.String())
 	}
