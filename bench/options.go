@@ -4,8 +4,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +38,7 @@ type options struct {
 	python      string
 }
 
-// parse sets what is given and leaves the rest as it is.
+// parse sets what is given and leaves the rest as it is. Asked for help it prints that and returns flag.ErrHelp.
 func (o *options) parse(args []string) error {
 	o.timeout, o.python = cmp.Or(o.timeout, 2*time.Minute), cmp.Or(o.python, "/usr/bin/python3")
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -59,7 +61,12 @@ func (o *options) parse(args []string) error {
 	f.StringVar(&o.page, "readme", o.page, "`FILE` that the table goes into")
 	f.StringVar(&o.shoal, "shoal", o.shoal, "test this `BINARY` instead of a new one")
 	f.StringVar(&o.python, "python", o.python, "`BINARY` of a Python that has libtorrent")
-	if err := f.Parse(args); err != nil {
+	f.SetOutput(io.Discard) // an error says enough
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(os.Stdout)
+		f.PrintDefaults()
+		return err
+	} else if err != nil {
 		return err
 	}
 	if f.NArg() > 0 {

@@ -36,13 +36,9 @@ func watchSent(ctx context.Context, limits map[string]float64) (*sent, error) {
 	if _, err := exec.LookPath("nft"); err != nil {
 		return s, nil
 	}
-	var rules strings.Builder
-	fmt.Fprintf(&rules, "add table ip %s; add chain ip %[1]s out { type filter hook output priority 0; };", s.table)
-	for _, addr := range slices.Sorted(maps.Keys(limits)) {
-		fmt.Fprintf(&rules, "add counter ip %s c%s; add rule ip %[1]s out ip saddr %s counter name c%[2]s;", s.table, strings.ReplaceAll(addr, ".", "_"), addr)
-	}
-	if out, err := exec.CommandContext(ctx, "nft", rules.String()).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("nft: %w\n%s", err, out)
+	if out, err := exec.CommandContext(ctx, "nft", s.rules()).CombinedOutput(); err != nil {
+		why, _, _ := strings.Cut(string(out), "\n")
+		return nil, fmt.Errorf("nft: %w: %s", err, why)
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.done.Go(func() {
@@ -54,6 +50,17 @@ func watchSent(ctx context.Context, limits map[string]float64) (*sent, error) {
 		}
 	})
 	return s, nil
+}
+
+// rules is what the packet filter is told: a counter for each address, named after it.
+func (s *sent) rules() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "add table ip %s; add chain ip %[1]s out { type filter hook output priority 0; };", s.table)
+	for _, addr := range slices.Sorted(maps.Keys(s.limits)) {
+		counter := "c" + strings.ReplaceAll(addr, ".", "_")
+		fmt.Fprintf(&b, " add counter ip %s %s; add rule ip %[1]s out ip saddr %[3]s counter name %[2]s;", s.table, counter, addr)
+	}
+	return b.String()
 }
 
 // read notes the counters.
