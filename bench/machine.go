@@ -49,15 +49,13 @@ func after(file, word string) string {
 	return ""
 }
 
-// versions returns those of all clients that rows tested.
-func (w *world) versions(rows []figures.Row) map[string]string {
+// versions returns those of all clients that a row tested.
+func (w *world) versions(row *figures.Row) map[string]string {
 	all := map[string]string{}
-	for _, r := range rows {
-		for _, l := range r.Lines {
-			for name := range strings.SplitSeq(l.Client, " + ") {
-				if c := w.clients[name]; c != nil && c.Version() != "" {
-					all[name] = c.Version()
-				}
+	for _, l := range row.Lines {
+		for _, c := range w.named(l.Client) {
+			if v := c.Version(); v != "" {
+				all[c.Name] = v
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func outside(ctx context.Context, o options, args []string) error {
 	}
 	defer os.RemoveAll(dir)
 	if o.shoal == "" {
-		build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "shoal"), "shoal/cmd/shoal")
+		build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-X main.commit="+commit(ctx), "-o", filepath.Join(dir, "shoal"), "shoal/cmd/shoal")
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build shoal: %w\n%s", err, out)
 		}
@@ -58,6 +58,19 @@ func outside(ctx context.Context, o options, args []string) error {
 		return errors.New("not everything was measured") // it has said why
 	}
 	return nil
+}
+
+// commit names the source that is tested, with a plus when there is more than what was committed; "" where git does not know.
+func commit(ctx context.Context) string {
+	id, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	name := strings.TrimSpace(string(id))
+	if exec.CommandContext(ctx, "git", "diff", "--quiet", "HEAD", "--", "*.go", "*.s").Run() != nil {
+		name += "+"
+	}
+	return name
 }
 
 // prepareNamespace gives lo its addresses: all of network, some clients refuse 127.0.0.1.

@@ -4,10 +4,13 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +38,7 @@ type options struct {
 	python      string
 }
 
-// parse sets what is given and leaves the rest as it is.
+// parse sets what is given and leaves the rest as it is. Asked for help it prints that and returns flag.ErrHelp.
 func (o *options) parse(args []string) error {
 	o.timeout, o.python = cmp.Or(o.timeout, 2*time.Minute), cmp.Or(o.python, "/usr/bin/python3")
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -54,11 +57,16 @@ func (o *options) parse(args []string) error {
 	f.StringVar(&o.dir, "dir", o.dir, "`FOLDER` on a real disk")
 	f.DurationVar(&o.timeout, "timeout", o.timeout, "of one run")
 	f.BoolVar(&o.quick, "quick", o.quick, "small and once, to see that everything works")
-	f.StringVar(&o.json, "json", o.json, "append what was measured to `FILE`; table and plot read it")
+	f.StringVar(&o.json, "json", o.json, "put each row into `FILE` once it is measured, in the place of what was there; table and plot read it")
 	f.StringVar(&o.page, "readme", o.page, "`FILE` that the table goes into")
 	f.StringVar(&o.shoal, "shoal", o.shoal, "test this `BINARY` instead of a new one")
 	f.StringVar(&o.python, "python", o.python, "`BINARY` of a Python that has libtorrent")
-	if err := f.Parse(args); err != nil {
+	f.SetOutput(io.Discard) // an error says enough
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(os.Stdout)
+		f.PrintDefaults()
+		return err
+	} else if err != nil {
 		return err
 	}
 	if f.NArg() > 0 {
@@ -94,8 +102,8 @@ func (o options) reduced() options {
 		o.size = max(64, o.size/16)
 	}
 	o.runs, o.seconds, o.leechers = 1, min(o.seconds, 3), min(o.leechers, 4)
+	o.up = slices.Clone(o.up)
 	for i := range o.up {
-		o.up = append([]int(nil), o.up...)
 		o.up[i] *= 4
 	}
 	o.connections, o.counts = fewer(o.connections), fewer(o.counts)

@@ -41,13 +41,16 @@ func swarmRow(ctx context.Context, w *world, o options) (figures.Row, error) {
 			}
 			jobs = append(jobs, job{l, func(ctx context.Context) (figures.Sample, error) { return w.swarm(ctx, o, c, t, least) }})
 		}
-		all = append(all, w.together(ctx, o, jobs))
+		if jobs = w.possible(jobs); len(jobs) > 0 {
+			all = append(all, w.together(ctx, o, jobs))
+		}
 	}
 	return figures.Row{Title: o.swarmTitle(least), Columns: []figures.Key{figures.Last, figures.Mean, figures.Least, figures.Over},
 		Ratios: []figures.Key{figures.Last}, Reference: o.reference, Lines: all}, nil
 }
 
-// together runs the jobs of one line, as many at once as the machine bears, and makes one line of them again.
+// together runs the jobs of one line, of which there is one at least, as many at once as the machine bears, and makes
+// one line of them again.
 func (w *world) together(ctx context.Context, o options, jobs []job) figures.Line {
 	line := jobs[0].line
 	once := o
@@ -124,9 +127,11 @@ func (w *world) swarm(ctx context.Context, o options, client string, t *stage.To
 	if err != nil {
 		return nil, err
 	}
+	defer sent.end()
 	if err := finish(ctx, t, members, began); err != nil {
 		return nil, err
 	}
+	sent.end()
 	s := figures.Sample{figures.Over: sent.worst()}
 	for _, m := range members {
 		s[figures.Last] = max(s[figures.Last], m.took)

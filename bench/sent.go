@@ -30,19 +30,15 @@ type sent struct {
 // tables numbers the filter's tables: several swarms are watched at the same time.
 var tables atomic.Int64
 
-// watchSent begins to count once a second. Without nft nothing is counted.
+// watchSent begins to count once a second, until end. Without nft nothing is counted.
 func watchSent(ctx context.Context, limits map[string]float64) (*sent, error) {
 	s := &sent{table: fmt.Sprintf("bench%d", tables.Add(1)), limits: limits, counts: map[string][]figures.Count{}, stop: func() {}}
 	if _, err := exec.LookPath("nft"); err != nil {
 		return s, nil
 	}
-	var rules strings.Builder
-	fmt.Fprintf(&rules, "add table ip %s; add chain ip %[1]s out { type filter hook output priority 0; };", s.table)
-	for _, addr := range slices.Sorted(maps.Keys(limits)) {
-		fmt.Fprintf(&rules, "add counter ip %s c%s; add rule ip %[1]s out ip saddr %s counter name c%[2]s;", s.table, strings.ReplaceAll(addr, ".", "_"), addr)
-	}
-	if out, err := exec.CommandContext(ctx, "nft", rules.String()).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("nft: %w\n%s", err, out)
+	if out, err := exec.CommandContext(ctx, "nft", s.rules()).CombinedOutput(); err != nil {
+		why, _, _ := strings.Cut(string(out), "\n")
+		return nil, fmt.Errorf("nft: %w: %s", err, why)
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.done.Go(func() {
@@ -54,6 +50,17 @@ func watchSent(ctx context.Context, limits map[string]float64) (*sent, error) {
 		}
 	})
 	return s, nil
+}
+
+// rules is what the packet filter is told: a counter for each address, named after it.
+func (s *sent) rules() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "add table ip %s; add chain ip %[1]s out { type filter hook output priority 0; };", s.table)
+	for _, addr := range slices.Sorted(maps.Keys(s.limits)) {
+		counter := "c" + strings.ReplaceAll(addr, ".", "_")
+		fmt.Fprintf(&b, " add counter ip %s %s; add rule ip %[1]s out ip saddr %[3]s counter name %[2]s;", s.table, counter, addr)
+	}
+	return b.String()
 }
 
 // read notes the counters.
@@ -78,11 +85,15 @@ func (s *sent) read(ctx context.Context, at float64) {
 	}
 }
 
-// worst ends the count and returns the most that any address sent over its limit, NaN when nothing was counted.
-func (s *sent) worst() float64 {
+// end ends the count. It may be called again.
+func (s *sent) end() {
 	s.stop()
 	s.done.Wait()
-	exec.Command("nft", "delete", "table", "ip", s.table).Run()
+	exec.Command("nft", "delete", "table", "ip", s.table).Run() // there is none without nft, or when it is gone already
+}
+
+// worst returns the most that any address sent over its limit, NaN when nothing was counted. The count must have ended.
+func (s *sent) worst() float64 {
 	worst := 0.0
 	for addr, counts := range s.counts {
 		worst = max(worst, figures.Worst(counts, s.limits[addr]))

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 
 	"shoal/bench/clients"
 	"shoal/bench/partner"
@@ -19,8 +18,7 @@ type side struct {
 	*clients.Process
 	remove func()
 	told   chan partner.Told
-	mu     sync.Mutex
-	rest   []byte
+	rest   []byte // of what it printed, a line that is not whole
 }
 
 // partner starts a partner. Its folder goes with stop.
@@ -47,10 +45,8 @@ func (s *side) stop() {
 	s.remove()
 }
 
-// Write takes what the partner prints.
+// Write takes what the partner prints; the one goroutine that reads its output calls it.
 func (s *side) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.rest = append(s.rest, p...)
 	for {
 		line, rest, ok := bytes.Cut(s.rest, []byte("\n"))

@@ -61,8 +61,11 @@ func newWorld(ctx context.Context, dir string, o options) (*world, error) {
 	if w.busy, err = stage.NewTracker(network+".0.1", 3*time.Second); err != nil {
 		return nil, err
 	}
-	w.calm, err = stage.NewTracker(network+".0.1", 30*time.Minute)
-	return w, err
+	if w.calm, err = stage.NewTracker(network+".0.1", 30*time.Minute); err != nil {
+		w.busy.Close()
+		return nil, err
+	}
+	return w, nil
 }
 
 func (w *world) close() {
@@ -154,13 +157,24 @@ func (w *world) beside(ctx context.Context, o options, jobs []job) []figures.Lin
 	return lines(jobs)
 }
 
-// possible takes the jobs out of which the client is missing.
+// named returns the clients that a line names, like "shoal + libtorrent"; what is no client, like "loop", is left out.
+func (w *world) named(line string) []*clients.Client {
+	var all []*clients.Client
+	for name := range strings.SplitSeq(line, " + ") {
+		if c := w.clients[name]; c != nil {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// possible takes the jobs out for which a client is missing.
 func (w *world) possible(jobs []job) []job {
 	var kept []job
 	for _, j := range jobs {
 		why := ""
-		if c, ok := w.clients[j.line.Client]; ok {
-			why = c.Missing()
+		for _, c := range w.named(j.line.Client) {
+			why = cmp.Or(why, c.Missing())
 		}
 		if why == "" {
 			kept = append(kept, j)

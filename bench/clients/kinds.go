@@ -24,8 +24,16 @@ func (p Programs) shoal() *Client {
 	return &Client{
 		Name:    "shoal",
 		Missing: func() string { return "" }, // the harness builds it
-		Version: func() string { return versionOf("shoal", p.Shoal, "version", "--quiet") },
-		ready:   says("seeding"),
+		Version: func() string {
+			out, _ := exec.Command(p.Shoal, "version", "--quiet").CombinedOutput()
+			v := version("shoal", string(out))
+			if _, rest, ok := strings.Cut(string(out), "(commit "); ok {
+				id, _, _ := strings.Cut(rest, ",")
+				v += " (" + id + ")"
+			}
+			return v
+		},
+		ready: says("seeding"),
 		command: func(j Job) (*exec.Cmd, error) {
 			args := []string{"--listen", j.Addr.String(), "--no-dht", "--no-lsd", "--no-pex", "--no-utp", "--no-portmap", "--progress", "plain"}
 			if j.Up > 0 {
@@ -129,13 +137,18 @@ func Partner(self string, spec partner.Spec) (*exec.Cmd, error) {
 	return exec.Command(self, "partner", string(arg)), nil
 }
 
-// versionOf returns the first word with a digit in what a program prints about itself.
+// versionOf returns the version in what a program prints about itself.
 func versionOf(name, program string, args ...string) string {
 	out, _ := exec.Command(program, args...).CombinedOutput()
-	for _, w := range strings.Fields(string(out)) {
+	return version(name, string(out))
+}
+
+// version returns the first word with a digit, unless the name of the program is in it; all of it when there is none.
+func version(name, out string) string {
+	for _, w := range strings.Fields(out) {
 		if strings.ContainsAny(w, "0123456789") && !strings.Contains(w, name) {
 			return strings.Trim(w, ",()")
 		}
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(out)
 }

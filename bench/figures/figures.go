@@ -1,10 +1,9 @@
 // Package figures owns what the harness has measured: samples, their medians and ratios, the least time that
-// a swarm can take, and the file that keeps all of it. It is pure but for Load and Append; its values have no locks
+// a swarm can take, and the file that keeps all of it. It is pure but for Load and Put; its values have no locks
 // and belong to one goroutine, its functions may be called from any.
 package figures
 
 import (
-	"maps"
 	"math"
 	"slices"
 )
@@ -46,20 +45,24 @@ type Line struct {
 
 // Row is a table: what one row of the harness measured.
 type Row struct {
-	Name      string `json:"name"`
-	Title     string `json:"title"`               // with the settings
-	Columns   []Key  `json:"columns"`             // in this order
-	Ratios    []Key  `json:"ratios,omitempty"`    // of these, against the reference
-	Reference string `json:"reference,omitempty"` // a client, or else a case
-	Lines     []Line `json:"lines"`
+	Name      string            `json:"name"`
+	Date      string            `json:"date"` // of its end, like 2006-01-02
+	Machine   string            `json:"machine"`
+	Programs  map[string]string `json:"programs"`            // versions
+	Title     string            `json:"title"`               // with the settings
+	Columns   []Key             `json:"columns"`             // in this order
+	Ratios    []Key             `json:"ratios,omitempty"`    // of these, against the reference
+	Reference string            `json:"reference,omitempty"` // a client, or else a case
+	Lines     []Line            `json:"lines"`
 }
 
-// Batch is what one start of the harness measured.
-type Batch struct {
-	Date     string            `json:"date"` // of its end, like 2006-01-02
-	Machine  string            `json:"machine"`
-	Programs map[string]string `json:"programs"` // versions
-	Rows     []Row             `json:"rows"`
+// Runs returns the number of runs that the lines have at most.
+func (r *Row) Runs() int {
+	runs := 0
+	for i := range r.Lines {
+		runs = max(runs, len(r.Lines[i].Samples))
+	}
+	return runs
 }
 
 // Median returns the middle of values, the mean of the two middle ones when they are even in number, and NaN of none.
@@ -95,16 +98,6 @@ func (r *Row) Ratio(l *Line, key Key) float64 {
 	return math.NaN()
 }
 
-// Find returns the line of a client in a case, nil when there is none.
-func (r *Row) Find(what, client string) *Line {
-	for i := range r.Lines {
-		if r.Lines[i].Case == what && r.Lines[i].Client == client {
-			return &r.Lines[i]
-		}
-	}
-	return nil
-}
-
 // LeastTime returns the seconds that a swarm of one seed and several leechers needs at least: the seed has to send one
 // copy, all together have to send a copy to each leecher, and then the last piece has to spread, doubling
 // with each step. Sizes are in bytes, the limits of upload in bytes a second.
@@ -117,13 +110,14 @@ func LeastTime(size, piece, seed float64, leechers []float64) float64 {
 	return max(size/seed, n*size/all) + math.Log2(n)*piece*(n+1)/all
 }
 
-// Deviation returns how far the worst of values is off their mean, in per cent of it.
+// Deviation returns the mean of values, and how far the worst of them is off it, in per cent of it. The latter is NaN when
+// all are zero.
 func Deviation(values []int64) (mean, worst float64) {
 	for _, v := range values {
 		mean += float64(v) / float64(len(values))
 	}
 	for _, v := range values {
-		worst = max(worst, 100*math.Abs(float64(v)-mean)/mean)
+		worst = max(worst, 100*math.Abs(float64(v)-mean)/mean) // NaN stays
 	}
 	return mean, worst
 }
@@ -146,29 +140,4 @@ func Worst(counts []Count, limit float64) float64 {
 		worst = max(worst, (counts[j].Bytes-from.Bytes)/(counts[j].At-from.At)/limit)
 	}
 	return worst
-}
-
-// Newest returns the last measurement of each row, in the order of names, and the batches they are from, the last
-// first.
-func Newest(batches []Batch, names []string) (rows []Row, from []Batch) {
-	place := map[string]Row{}
-	used := map[int]bool{}
-	for i := range batches {
-		b := len(batches) - 1 - i
-		for _, r := range batches[b].Rows {
-			if _, ok := place[r.Name]; !ok {
-				place[r.Name] = r
-				used[b] = true
-			}
-		}
-	}
-	for _, name := range names {
-		if r, ok := place[name]; ok {
-			rows = append(rows, r)
-		}
-	}
-	for _, b := range slices.Backward(slices.Sorted(maps.Keys(used))) {
-		from = append(from, batches[b])
-	}
-	return rows, from
 }

@@ -7,31 +7,39 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 )
 
-// Load reads a file of results; one that does not exist has none.
-func Load(name string) ([]Batch, error) {
+// Load reads a file of results. That there is none is an error, fs.ErrNotExist.
+func Load(name string) ([]Row, error) {
 	b, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
-	var all []Batch
-	if err := json.Unmarshal(b, &all); err != nil {
+	var rows []Row
+	if err := json.Unmarshal(b, &rows); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return all, nil
+	return rows, nil
 }
 
-// Append adds a batch to a file of results, in which every line of a table is one line.
-func Append(name string, batch Batch) error {
-	all, err := Load(name)
-	if err != nil {
+// Put writes a row into a file of results, in the place of the one of the same name, and makes the file where there is none. Rows are in
+// the order of names; others are dropped. The file is complete at every moment.
+func Put(name string, row Row, names []string) error {
+	rows, err := Load(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	b, err := encode(append(all, batch))
+	var kept []Row
+	for _, want := range names {
+		i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == want })
+		if want == row.Name {
+			kept = append(kept, row)
+		} else if i >= 0 {
+			kept = append(kept, rows[i])
+		}
+	}
+	b, err := encode(kept)
 	if err != nil {
 		return err
 	}
@@ -41,26 +49,14 @@ func Append(name string, batch Batch) error {
 	return os.Rename(name+".new", name)
 }
 
-// encode writes batches so that a difference between two versions is readable.
-func encode(all []Batch) ([]byte, error) {
+// encode writes rows so that a difference between two versions is readable: every line of a table is one line.
+func encode(rows []Row) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString("[")
-	for i, batch := range all {
-		rows := batch.Rows
-		batch.Rows = nil
-		head, err := json.Marshal(batch)
-		if err != nil {
+	for i, row := range rows {
+		if err := encodeRow(&out, i, row); err != nil {
 			return nil, err
 		}
-		comma(&out, i, "\n")
-		out.Write(bytes.TrimSuffix(head, []byte(`"rows":null}`)))
-		out.WriteString(`"rows":[`)
-		for i, row := range rows {
-			if err := encodeRow(&out, i, row); err != nil {
-				return nil, err
-			}
-		}
-		out.WriteString("]}")
 	}
 	out.WriteString("\n]\n")
 	return out.Bytes(), nil
@@ -73,7 +69,8 @@ func encodeRow(out *bytes.Buffer, i int, row Row) error {
 	if err != nil {
 		return err
 	}
-	comma(out, i, "\n ")
+	comma(out, i)
+	out.WriteString("\n")
 	out.Write(bytes.TrimSuffix(head, []byte(`"lines":null}`)))
 	out.WriteString(`"lines":[`)
 	for i, line := range lines {
@@ -81,16 +78,16 @@ func encodeRow(out *bytes.Buffer, i int, row Row) error {
 		if err != nil {
 			return err
 		}
-		comma(out, i, "\n  ")
+		comma(out, i)
+		out.WriteString("\n ")
 		out.Write(b)
 	}
 	out.WriteString("]}")
 	return nil
 }
 
-func comma(out *bytes.Buffer, i int, between string) {
+func comma(out *bytes.Buffer, i int) {
 	if i > 0 {
 		out.WriteString(",")
 	}
-	out.WriteString(between)
 }

@@ -13,6 +13,7 @@ import (
 type curve struct {
 	title, below string
 	key          figures.Key
+	scale        float64 // from the figure to what is drawn
 	row          figures.Row
 }
 
@@ -22,11 +23,11 @@ func curves(rows []figures.Row) []curve {
 	for _, r := range rows {
 		switch r.Name {
 		case "peers":
-			all = append(all, curve{"Throughput, MiB/s", "connections", figures.Rate, r})
+			all = append(all, curve{"Throughput, MiB/s", "connections", figures.Rate, 1, r})
 		case "memory":
-			all = append(all, curve{"Peak memory, MiB", "pieces", figures.Peak, r})
+			all = append(all, curve{"Peak memory, MiB", "pieces", figures.Peak, 1, r})
 		case "quiet":
-			all = append(all, curve{"CPU at rest, % of a core", "torrents", figures.Busy, r})
+			all = append(all, curve{"CPU of a quiet hour, s", "torrents", figures.Busy, 3600.0 / 100, r})
 		}
 	}
 	return all
@@ -38,7 +39,7 @@ func (c *curve) draw(b *strings.Builder, x, y int) {
 	most := 0.0
 	for i := range c.row.Lines {
 		l := &c.row.Lines[i]
-		if v := l.Median(c.key); v > most {
+		if v := l.Median(c.key) * c.scale; v > most {
 			most = v
 		}
 		if l.X > 0 && !slices.Contains(xs, l.X) {
@@ -49,7 +50,7 @@ func (c *curve) draw(b *strings.Builder, x, y int) {
 		return
 	}
 	slices.Sort(xs)
-	top := nice(most)
+	highest := nice(most)
 	const plotLeft = 38
 	px := func(v float64) float64 {
 		if len(xs) == 1 {
@@ -57,27 +58,33 @@ func (c *curve) draw(b *strings.Builder, x, y int) {
 		}
 		return float64(x+plotLeft) + (chartW-plotLeft)*math.Log(v/xs[0])/math.Log(xs[len(xs)-1]/xs[0])
 	}
-	py := func(v float64) float64 { return float64(y+20) + chartH*(1-v/top) }
+	py := func(v float64) float64 { return float64(y+20) + chartH*(1-v/highest) }
 	fmt.Fprintf(b, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n", x, y+4, escape(c.title))
 	for _, part := range []float64{0, 0.5, 1} {
 		fmt.Fprintf(b, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text class=\"small end\" x=\"%d\" y=\"%.1f\">%s</text>\n",
-			x+plotLeft, py(top*part), x+chartW, x+plotLeft-6, py(top*part)+4, number(top*part))
+			x+plotLeft, py(highest*part), x+chartW, x+plotLeft-6, py(highest*part)+4, number(highest*part))
 	}
 	for _, v := range xs {
 		fmt.Fprintf(b, "<text class=\"small mid\" x=\"%.1f\" y=\"%d\">%s</text>\n", px(v), y+chartH+36, short(v))
 	}
 	fmt.Fprintf(b, "<text class=\"small mid\" x=\"%d\" y=\"%d\">%s</text>\n", x+plotLeft+(chartW-plotLeft)/2, y+chartH+52, escape(c.below))
-	var names []string
+	c.lines(b, x+chartW, y+4, px, py)
+}
+
+// lines draws the clients' curves, and what they are called up to a point on the right.
+func (c *curve) lines(b *strings.Builder, right, y int, px, py func(float64) float64) {
+	var names, legend []string
 	for _, l := range c.row.Lines {
-		if !slices.Contains(names, l.Client) {
+		if !math.IsNaN(l.Median(c.key)) && !slices.Contains(names, l.Client) {
 			names = append(names, l.Client)
 		}
 	}
-	for i, name := range names {
+	for _, name := range names {
 		c.line(b, name, px, py)
-		if len(names) > 1 {
-			fmt.Fprintf(b, "<text class=\"small end\" x=\"%d\" y=\"%d\" style=\"fill:%s\">%s</text>\n", x+chartW, y+chartH+4-14*i, colour(name), escape(name))
-		}
+		legend = append(legend, fmt.Sprintf("<tspan style=\"fill:%s\">%s</tspan>", colour(name), escape(name)))
+	}
+	if len(names) > 1 {
+		fmt.Fprintf(b, "<text class=\"small end\" x=\"%d\" y=\"%d\">%s</text>\n", right, y, strings.Join(legend, "  "))
 	}
 }
 
@@ -86,7 +93,7 @@ func (c *curve) line(b *strings.Builder, client string, px, py func(float64) flo
 	var path, dots strings.Builder
 	for i := range c.row.Lines {
 		l := &c.row.Lines[i]
-		v := l.Median(c.key)
+		v := l.Median(c.key) * c.scale
 		if l.Client != client || math.IsNaN(v) {
 			continue
 		}

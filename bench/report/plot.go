@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"shoal/bench/figures"
@@ -12,27 +13,28 @@ import (
 const (
 	width   = 860
 	left    = 20
-	barsTop = 20
+	top     = 24
 	barLine = 22
 	barName = 96 // of the client, before its bar
-	chartW  = 250
+	chartW  = 246
 	chartH  = 150
 )
 
-// style makes the drawing readable on light and on dark paper, without a background of its own.
+// style makes the drawing readable on light and on dark screens. It lies on paper of its own, so that it stays readable where only the
+// page around it is dark.
 const style = `<style>
 text{font:12px system-ui,sans-serif;fill:#333}
+.paper{fill:#fff;stroke:#9995}
 .title{font-weight:600;font-size:13px}
 .small{font-size:11px}
 .mid{text-anchor:middle}.end{text-anchor:end}
-.axis{stroke:#999;fill:none}
 .grid{stroke:#9995;fill:none}
 .curve{fill:none;stroke-width:2}
-@media(prefers-color-scheme:dark){text{fill:#ddd}}
+@media(prefers-color-scheme:dark){text{fill:#ddd}.paper{fill:#161b22}}
 </style>
 `
 
-// colours are those of the clients; all of them stand out from white and from black.
+// colours are those of the clients; all of them stand out from both papers.
 var colours = map[string]string{"shoal": "#2f81f7", "libtorrent": "#e08a2c"}
 
 func colour(client string) string {
@@ -45,18 +47,21 @@ func colour(client string) string {
 // Plot draws throughput and CPU of the clients, and how cost grows.
 func Plot(rows []figures.Row) []byte {
 	var b strings.Builder
-	y := barsTop
+	y := top
 	for _, g := range groups(rows) {
 		y = g.draw(&b, y) + 16
 	}
-	x, tallest := left, 0
-	for _, c := range curves(rows) {
-		c.draw(&b, x, y)
+	x := left
+	all := curves(rows)
+	for i := range all {
+		all[i].draw(&b, x, y)
 		x += chartW + 40
-		tallest = chartH + 60
 	}
-	return fmt.Appendf(nil, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %[1]d %[2]d\">\n%s%s</svg>\n",
-		width, y+tallest, style, b.String())
+	if len(all) > 0 {
+		y += chartH + 70
+	}
+	return fmt.Appendf(nil, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %[1]d %[2]d\" role=\"img\">\n%s"+
+		"<rect class=\"paper\" x=\"0.5\" y=\"0.5\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n%s</svg>\n", width, y, style, width-1, y-1, b.String())
 }
 
 // group is the bars of one row in one case: throughput on the left and CPU on the right.
@@ -65,27 +70,25 @@ type group struct {
 	lines []figures.Line
 }
 
+// barTitles are the rows that are drawn as bars.
+var barTitles = map[string]string{"leech": "Download", "seed": "Serving", "rc4": "RC4"}
+
 // groups returns what is drawn as bars.
 func groups(rows []figures.Row) []group {
 	var all []group
 	for _, r := range rows {
-		if r.Name != "leech" && r.Name != "seed" && r.Name != "rc4" {
+		title, ok := barTitles[r.Name]
+		if !ok {
 			continue
 		}
 		for _, l := range r.Lines {
-			title := strings.TrimSpace(map[string]string{"leech": "Download", "seed": "Serving", "rc4": "RC4"}[r.Name] + " " + l.Case)
-			if len(all) == 0 || all[len(all)-1].title != title {
-				i := 0
-				for i < len(all) && all[i].title != title {
-					i++
-				}
-				if i < len(all) {
-					all[i].lines = append(all[i].lines, l)
-					continue
-				}
+			title := strings.TrimSpace(title + " " + l.Case)
+			i := slices.IndexFunc(all, func(g group) bool { return g.title == title })
+			if i < 0 {
+				i = len(all)
 				all = append(all, group{title: title})
 			}
-			all[len(all)-1].lines = append(all[len(all)-1].lines, l)
+			all[i].lines = append(all[i].lines, l)
 		}
 	}
 	return all
@@ -94,10 +97,11 @@ func groups(rows []figures.Row) []group {
 // draw draws the bars from y on and returns where they end.
 func (g *group) draw(b *strings.Builder, y int) int {
 	fmt.Fprintf(b, "<text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n", left, y+4, escape(g.title))
-	half := (width - 2*left) / 2
+	const half = (width - 2*left) / 2
+	const room = half - barName - 60 // for the longest bar
 	for i, k := range []figures.Key{figures.Rate, figures.CPU} {
 		x := left + barName + i*half
-		fmt.Fprintf(b, "<text class=\"small\" x=\"%d\" y=\"%d\">%s</text>\n", x, y+4, []string{"MiB/s, more is better", "CPU s/GiB, less is better"}[i])
+		fmt.Fprintf(b, "<text class=\"small end\" x=\"%d\" y=\"%d\">%s</text>\n", x+room, y+4, []string{"MiB/s, more is better", "CPU s/GiB, less is better"}[i])
 		most := 0.0
 		for j := range g.lines {
 			if v := g.lines[j].Median(k); v > most { // false for NaN
@@ -113,7 +117,7 @@ func (g *group) draw(b *strings.Builder, y int) int {
 			if math.IsNaN(v) || most == 0 {
 				continue
 			}
-			w := v / most * float64(half-barName-60)
+			w := v / most * room
 			fmt.Fprintf(b, "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"16\" rx=\"2\" fill=\"%s\"/>\n", x, at+2, w, colour(l.Client))
 			fmt.Fprintf(b, "<text class=\"small\" x=\"%.1f\" y=\"%d\">%s</text>\n", float64(x)+w+6, at+14, number(v))
 		}

@@ -30,7 +30,7 @@ var heads = map[figures.Key]string{
 // Section writes one row as a table with its title.
 func Section(r *figures.Row) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n%s.\n\n", r.Name, r.Title)
+	fmt.Fprintf(&b, "### %s\n\n%s. %s.\n\n", r.Name, r.Title, runs(r.Runs()))
 	cases := slices.ContainsFunc(r.Lines, func(l figures.Line) bool { return l.Case != "" })
 	var head []string
 	if cases {
@@ -58,6 +58,14 @@ func Section(r *figures.Row) string {
 	return b.String()
 }
 
+// runs says how many of them there were.
+func runs(n int) string {
+	if n == 1 {
+		return "One run"
+	}
+	return fmt.Sprintf("Medians of %d runs", n)
+}
+
 // cells are one line of a table.
 func cells(r *figures.Row, l *figures.Line, cases bool) []string {
 	var all []string
@@ -69,7 +77,7 @@ func cells(r *figures.Row, l *figures.Line, cases bool) []string {
 		name = "**" + name + "**"
 	}
 	if l.Note != "" {
-		name += ": " + l.Note
+		name += fmt.Sprintf(" (%d of %d: %s)", len(l.Samples), max(r.Runs(), len(l.Samples)+1), l.Note)
 	}
 	all = append(all, name)
 	for _, k := range r.Columns {
@@ -106,15 +114,56 @@ func line(b *strings.Builder, cells []string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// Tables writes rows one after the other, and before them when and where they were measured.
-func Tables(rows []figures.Row, from []figures.Batch) string {
-	var b strings.Builder
-	for _, batch := range from {
-		var versions []string
-		for _, name := range slices.Sorted(maps.Keys(batch.Programs)) {
-			versions = append(versions, name+" "+batch.Programs[name])
+// origin is when, where and with which programs rows were measured.
+type origin struct {
+	date, machine string
+	programs      map[string]string
+	rows          []string
+}
+
+// takes reports whether a row is of this origin, and notes it if so.
+func (o *origin) takes(r *figures.Row) bool {
+	if r.Date != o.date || r.Machine != o.machine {
+		return false
+	}
+	for name, version := range r.Programs {
+		if other, ok := o.programs[name]; ok && other != version {
+			return false
 		}
-		fmt.Fprintf(&b, "Measured on %s: %s; %s.\n\n", batch.Date, batch.Machine, strings.Join(versions, ", "))
+	}
+	maps.Copy(o.programs, r.Programs)
+	o.rows = append(o.rows, r.Name)
+	return true
+}
+
+// origins returns those of rows, in the order in which they come up.
+func origins(rows []figures.Row) []*origin {
+	var all []*origin
+	for i := range rows {
+		r := &rows[i]
+		if !slices.ContainsFunc(all, func(o *origin) bool { return o.takes(r) }) {
+			o := &origin{date: r.Date, machine: r.Machine, programs: map[string]string{}}
+			o.takes(r)
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// Tables writes rows one after the other, and before them when, where and with which versions they were measured.
+func Tables(rows []figures.Row) string {
+	var b strings.Builder
+	all := origins(rows)
+	for _, o := range all {
+		var versions []string
+		for _, name := range slices.Sorted(maps.Keys(o.programs)) {
+			versions = append(versions, name+" "+o.programs[name])
+		}
+		what := ""
+		if len(all) > 1 {
+			what = " (" + strings.Join(o.rows, ", ") + ")"
+		}
+		fmt.Fprintf(&b, "Measured on %s%s: %s; %s.\n\n", o.date, what, o.machine, strings.Join(versions, ", "))
 	}
 	for i := range rows {
 		b.WriteString(Section(&rows[i]))

@@ -62,13 +62,15 @@ func (t *Torrent) Relabel(announce, label string) (*Torrent, error) {
 	return write(filepath.Dir(t.File), t.Name, t.Data, announce, t.Size, t.PieceLength, hashes, label)
 }
 
-// MakeZeros writes a torrent of nothing but zeros: all pieces are alike, so that no content is needed for it.
+// MakeZeros writes a torrent of nothing but zeros: all pieces are alike, so that no content is needed for it. Torrents of
+// different sizes are in different files.
 func MakeZeros(dir, announce string, size, pieceLength int64) (*Torrent, error) {
 	if size%pieceLength != 0 {
 		return nil, fmt.Errorf("%d bytes are not whole pieces of %d", size, pieceLength)
 	}
 	sum := sha1.Sum(make([]byte, pieceLength))
-	return write(dir, "zeros", "", announce, size, pieceLength, bytes.Repeat(sum[:], int(size/pieceLength)), "")
+	pieces := int(size / pieceLength)
+	return write(dir, fmt.Sprintf("zeros-%d", pieces), "", announce, size, pieceLength, bytes.Repeat(sum[:], pieces), "")
 }
 
 // hashPieces reads a file on all cores.
