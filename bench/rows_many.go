@@ -60,6 +60,9 @@ func (w *world) idle(ctx context.Context, o options, client string, t *stage.Tor
 	if err != nil {
 		return nil, err
 	}
+	if open.Open < n {
+		return nil, fmt.Errorf("only %d of %d connections stand", open.Open, n)
+	}
 	busy, err := busyFor(ctx, r.Process, time.Duration(o.seconds)*time.Second)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,9 @@ func gathering(nc net.Conn) io.Reader {
 	return s
 }
 
+// Read implements io.Reader, with the system call of readv.
+func (s *socket) Read(p []byte) (int, error) { return s.ReadVector([][]byte{p}) }
+
 // ReadVector implements wire.VectorReader.
 func (s *socket) ReadVector(bufs [][]byte) (int, error) {
 	s.use = 0
@@ -69,7 +72,7 @@ func (s *socket) ReadVector(bufs [][]byte) (int, error) {
 
 // readv reads once and reports false when nothing is there yet. The socket does not block, so what the call takes is the copying,
 // work like any other: RawSyscall leaves the processor with this goroutine for that time, where Syscall lets the scheduler
-// start another thread to do what this one will do in a moment.
+// start another thread to do what this one will do in a moment, and wakes the one that watches over long system calls.
 func (s *socket) readv(fd uintptr) bool {
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_READV, fd, uintptr(unsafe.Pointer(&s.iov[0])), uintptr(s.use))

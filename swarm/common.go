@@ -26,6 +26,7 @@ type common struct {
 	snap    snapState
 	stopped bool
 	unheard bool // it can wait until the next event or tick what links say that they have sent
+	rests   bool // while unheard, the loop waits for company after it was woken
 	private bool // known to be (BEP 27)
 	// backlog returns how many bytes wait in the link of a peer; nil: none ever do.
 	backlog func(piece.PeerID) int

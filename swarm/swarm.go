@@ -99,6 +99,9 @@ func (s *Swarm) Run(ctx context.Context) error {
 		case <-timer.C:
 			s.inbox.shrink()
 		case <-s.inbox.wake:
+			if lazy && s.mind.shared().rests {
+				time.Sleep(restFor)
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ func (c *core) onTick() {
 		p.up.churn = 0
 		c.payHaves(p)
 	}
+	c.rests = c.restful()
 	c.tellPex()
 	c.superTick()
 	if c.now >= c.choke.next {

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -124,12 +125,25 @@ func idle(c net.Conn, id metainfo.ID, kind, n byte) {
 
 // TestFit: what is kept open never passes what may be.
 func TestFit(t *testing.T) {
-	for handles := 0; handles < 2000; handles++ {
-		var cfg session.Config
+	for _, most := range []int{600, 3000} {
+		cfg := session.Config{MaxPeers: most}
+		if fit(&cfg, 8000); cfg.Limits.Connections != most {
+			t.Errorf("%d peers wanted: %d connections", most, cfg.Limits.Connections)
+		}
+	}
+	for i := range 8000 {
+		handles, most := i/4, []int{0, 600, 3000, math.MaxInt}[i%4]
+		cfg := session.Config{MaxPeers: most}
 		fit(&cfg, handles)
+		if cfg.OpenFiles == 0 && cfg.Limits.Connections > 0 { // enough for the session's own files and dials
+			cfg.OpenFiles, cfg.Limits.HalfOpen = 128, 30
+		}
+		if handles == 0 {
+			continue // nobody knows
+		}
 		sum := cfg.OpenFiles + cfg.Limits.HalfOpen + cfg.Limits.Connections
 		if sum == 0 {
-			if handles > 0 && handles < 600 {
+			if handles < 600 {
 				t.Fatalf("nothing was done about %d handles", handles)
 			}
 			continue

@@ -72,7 +72,7 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	f.Var(&n.downEach, "limit-down-each", "receive at most RATE for each torrent")
 	f.Var(&n.upEach, "limit-up-each", "send at most RATE for each torrent")
 	f.IntVar(&n.slots, "upload-slots", 0, "upload to `N` peers at once; 0 chooses by rate")
-	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100")
+	f.IntVar(&n.maxPeers, "max-peers", 0, "connect to at most `N` peers a torrent; 0 is the default of 100, and all torrents share 500 or N")
 	f.StringVar(&n.encryption, "encryption", "prefer", "prefer dials encrypted and then plain, require never sends or takes a plain byte, off never encrypts")
 	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`, and not through public ones; repeatable")
 	f.BoolVar(&n.readOnly, "dht-read-only", false, "ask the DHT, but answer nobody there and announce nothing")
@@ -161,11 +161,15 @@ func (n *netFlags) config() session.Config {
 // state, locks, trackers, and the folders on the way to a file.
 const spareHandles = 26
 
-// fit shrinks what a session keeps open to what this process may have open.
+// fit shrinks what a session keeps open to what this process may have open. Who wants more peers for a torrent than the session has
+// connections for all of them gets as many.
 func fit(cfg *session.Config, handles int) {
 	room := max(handles-spareHandles, 12)
-	if handles == 0 || room >= 128+30+500 {
-		return // the defaults of the session
+	if cfg.MaxPeers > 500 {
+		cfg.Limits.Connections = cfg.MaxPeers
+	}
+	if handles == 0 || room-128-30 >= max(500, cfg.MaxPeers) {
+		return // the other defaults of the session
 	}
 	cfg.OpenFiles = min(room/4, 128)
 	cfg.Limits.HalfOpen = min(room/6, 30)
