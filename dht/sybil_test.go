@@ -139,9 +139,9 @@ func TestD08Sybils(t *testing.T) {
 		fitted, local bool
 		seeds         []uint64
 	}{
-		{"ids of their choice", false, false, []uint64{11, 12, 13}},
-		{"ids that fit", true, false, []uint64{14, 15, 16}},
-		{"ids of their choice where none need fit", false, true, []uint64{17, 18, 19}},
+		{"ids of their choice", false, false, []uint64{11, 12}},
+		{"ids that fit", true, false, []uint64{14, 15}},
+		{"ids of their choice where none need fit", false, true, []uint64{17, 18}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found, all, asked := 0, 0, 0

@@ -210,7 +210,10 @@ func TestS05MissingParts(t *testing.T) {
 func TestS01PartsFaultAtEveryCall(t *testing.T) {
 	tt := bordered(t)
 	mine := tt.touching(3)
-	cuts := 0
+	cuts, each := 0, 10
+	if raceEnabled {
+		each = 2
+	}
 	for n, more := 1, true; more; n++ {
 		for _, fault := range []error{syscall.ENOSPC, syscall.EIO} {
 			m := fsys.NewMem()
@@ -230,7 +233,7 @@ func TestS01PartsFaultAtEveryCall(t *testing.T) {
 			}
 			cut := func(when string) {
 				t.Helper()
-				for range 10 {
+				for range each {
 					for _, wanted := range []func(int) bool{only(3), only(0, 3), every} {
 						crashed := m.Crash(rng)
 						c := tt.selected(t, crashed, wanted)
