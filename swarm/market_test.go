@@ -252,8 +252,27 @@ func (t *trader) quit() {
 	t.c.stop(t.m.begun.Add(t.m.now))
 	for _, l := range slices.Clone(t.order) {
 		t.m.cut(t, l)
+		if t.m.degree > 0 {
+			t.m.after(2*t.m.latency, func() { t.m.refill(l.to) })
+		}
 	}
 	t.gone = true
+}
+
+// refill gives a trader who has lost a neighbour another one, as its tracker would.
+func (m *market) refill(t *trader) {
+	if t.gone || len(t.links) >= m.degree {
+		return
+	}
+	var free []*trader
+	for _, o := range m.traders {
+		if o != t && !o.gone && t.links[piece.PeerID(o.id+1)] == nil && (t.done == 0 || o.done == 0) {
+			free = append(free, o)
+		}
+	}
+	if len(free) > 0 {
+		m.connect(t, free[m.rnd.IntN(len(free))])
+	}
 }
 
 // send puts one block on the line, if the line is free. What is limited by grants gets one for each block.
