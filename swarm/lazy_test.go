@@ -49,7 +49,8 @@ func TestLazyPost(t *testing.T) {
 	}
 }
 
-// TestUnheard: the loop listens to what was sent while requests wait for room with the writer, and only then.
+// TestUnheard: the loop listens to what was sent while requests wait for room with the writer, there is a limit or it shows pieces
+// one by one, and only then.
 func TestUnheard(t *testing.T) {
 	s := newScript(t, "pieces=200", "blocks=2", "have=all", "slots=2")
 	s.mute["publish"] = true
@@ -93,6 +94,10 @@ func TestUnheard(t *testing.T) {
 	check("it is gone", true)
 	s.c.cfg.LimitedUp = true
 	check("there is a limit", false)
+	s.c.cfg.LimitedUp = false
+	check("there is none", true)
+	s.c.super.on = true
+	check("it is a super-seed", false)
 }
 
 // TestEndHears: what links have sent counts, also what the loop was not woken for before the end.
