@@ -117,6 +117,7 @@ func (d *Disk) next(w *worker) step {
 	for _, j := range w.right {
 		d.enqueue(j)
 	}
+	clear(w.right)
 	w.right = w.right[:0]
 	if s := w.writes; s != nil {
 		w.writes, s.line.busy = nil, false
