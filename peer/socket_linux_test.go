@@ -117,6 +117,9 @@ func TestBlocksThroughSocket(t *testing.T) {
 	var pool block.Pool
 	cfg := (&Config{Pool: &pool}).withDefaults()
 	c, k := newConn(line{nc: a}, cfg, wire.Handshake{}), new(keeper)
+	if _, ok := c.source().(wire.VectorReader); !ok {
+		t.Error("a connection in the clear reads into one place only")
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { c.Run(context.Background(), k, noSource{}) })
 	for len(stream) > 0 {

@@ -221,3 +221,23 @@ func TestW14TwinOfMany(t *testing.T) {
 	}
 	w.check()
 }
+
+// TestW14TwinInALargePiece: late blocks are found too where they lie behind more than are looked at of the last piece.
+func TestW14TwinInALargePiece(t *testing.T) {
+	const blocks = 8 * twinLimit
+	w := newWorld(t, testInfo(t, blocks*metainfo.BlockSize, blocks*metainfo.BlockSize), 1, Options{})
+	a, b, c := w.join(setOf(1)), w.join(setOf(1)), w.join(setOf(1))
+	w.pick(a, blocks-3)
+	tardy := w.pick(c, 3)
+	if len(a.asked)+len(tardy) != blocks {
+		t.Fatalf("asked %d and %d", len(a.asked), len(tardy))
+	}
+	late := func(id PeerID, _ metainfo.Block) bool { return id == c.id }
+	for range 10 * blocks / twinLimit {
+		w.pick(b, 1, func(q *Query) { q.Later = late })
+	}
+	if len(b.asked) != len(tardy) {
+		t.Errorf("asked %v, late were %v", b.asked, tardy)
+	}
+	w.check()
+}

@@ -10,9 +10,10 @@ import (
 
 // Disk runs Jobs on a fixed number of workers for all torrents of a session. A Commit is hashed, together
 // with others that wait, and then stands in line for its Store, which one worker at a time writes to.
-// Commits and Writes go before Verifies, unless they wait for another write to their Store; each kind, of
-// one Store, goes in the order of submission. Submit may be called from any goroutine; the queue has no bound of
-// its own, because whoever submits holds the room for the job's completion. All jobs of a Store go to one Disk.
+// Commits and Writes go before Verifies, unless they wait for another write to their Store. Each kind, of
+// one Store, is begun in the order of submission; Writes end in it too, others as their hashes are ready. Submit may be
+// called from any goroutine; the queue has no bound of its own, because whoever submits holds the room for
+// the job's completion. All jobs of a Store go to one Disk.
 type Disk struct {
 	workers int
 
@@ -116,6 +117,7 @@ func (d *Disk) next(w *worker) step {
 	for _, j := range w.right {
 		d.enqueue(j)
 	}
+	clear(w.right)
 	w.right = w.right[:0]
 	if s := w.writes; s != nil {
 		w.writes, s.line.busy = nil, false

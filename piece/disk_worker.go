@@ -41,6 +41,8 @@ func (w *worker) do(st step) bool {
 			finish(j, Result{Err: context.Canceled})
 		}
 	}
+	clear(w.jobs) // an idle worker must not keep a torrent that is gone
+	clear(w.alike)
 	return st != doStop
 }
 

@@ -264,7 +264,7 @@ const twinLimit = 32
 const lookStep = 2654435769
 
 // pickTwins asks for blocks that others are asked for, those with the fewest askers and the longest wait first. Of
-// more than twinLimit it looks at the first ones of some pieces, of others each time.
+// more than twinLimit it looks at some, at others each time.
 func (m *Manager) pickTwins(dst []metainfo.Block, end int, q *Query) []metainfo.Block {
 	for len(dst) < end && m.peers[q.Peer] < endgameDepth {
 		from, best := m.twin(q)
@@ -285,16 +285,32 @@ func (m *Manager) twin(q *Query) (from *openPiece, best int) {
 	if q.Later != nil { // of one who is late the place may be taken
 		bestAskers++
 	}
+	list := m.shelf.all
+	if len(list) == 0 {
+		return nil, best
+	}
 	m.looks += lookStep
-	for n, at := len(m.shelf.all), int(uint64(m.looks)*uint64(len(m.shelf.all))>>32); n > 0 && seen < twinLimit; n-- {
-		p := m.shelf.all[at]
-		if at++; at == len(m.shelf.all) {
+	spot := uint64(m.looks) * uint64(len(list)) // a piece, and a place in it: what is before that comes last
+	for n, at := 0, int(spot>>32); n <= len(list) && seen < twinLimit; n++ {
+		p := list[at]
+		if at++; at == len(list) {
 			at = 0
 		}
 		if p.count[slotAsked] == 0 || p.trial != nil || !q.may(p.index) {
 			continue
 		}
-		for k := range p.asked.all {
+		least, most := 0, len(p.slots)
+		switch place := int(uint64(uint32(spot)) * uint64(len(p.slots)) >> 32); n {
+		case 0:
+			least = place
+		case len(list):
+			most = place
+		}
+		first := least &^ 63
+		for k := range p.asked[first/64 : (most+63)/64].all {
+			if k += first; k < least || k >= most {
+				continue
+			}
 			s := &p.slots[k]
 			if e := s.find(q.Peer); e >= 0 && s.live&(1<<e) != 0 {
 				continue

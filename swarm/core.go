@@ -246,8 +246,8 @@ func (c *core) settle(now time.Time) {
 		c.told = true
 		c.act(action{kind: acCompleted})
 	}
-	// Many slow peers would else wake the loop twice for each block.
-	c.unheard = c.held == 0 && !c.cfg.LimitedUp && !c.asleep()
+	// Many slow peers would else wake the loop twice for each block. A super-seed shows more as soon as nothing is left to send.
+	c.unheard = c.held == 0 && !c.cfg.LimitedUp && !c.super.on && !c.asleep()
 	c.account()
 	c.publish()
 }

@@ -1,8 +1,11 @@
 package swarm
 
 import (
+	"net/netip"
 	"testing"
+	"testing/synctest"
 
+	"shoal/metainfo"
 	"shoal/peer/wire"
 	"shoal/piece"
 )
@@ -46,7 +49,8 @@ func TestLazyPost(t *testing.T) {
 	}
 }
 
-// TestUnheard: the loop listens to what was sent while requests wait for room with the writer, and only then.
+// TestUnheard: the loop listens to what was sent while requests wait for room with the writer, there is a limit or it shows pieces
+// one by one, and only then.
 func TestUnheard(t *testing.T) {
 	s := newScript(t, "pieces=200", "blocks=2", "have=all", "slots=2")
 	s.mute["publish"] = true
@@ -90,4 +94,23 @@ func TestUnheard(t *testing.T) {
 	check("it is gone", true)
 	s.c.cfg.LimitedUp = true
 	check("there is a limit", false)
+	s.c.cfg.LimitedUp = false
+	check("there is none", true)
+	s.c.super.on = true
+	check("it is a super-seed", false)
+}
+
+// TestEndHears: what links have sent counts, also what the loop was not woken for before the end.
+func TestEndHears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := run(8, 1, func(c *Config) { c.Have = set(8, "all") })
+		sink := w.Attach(newFakeLink(&w.pool, 8), Hello{Addr: netip.MustParseAddrPort("10.0.0.1:6881")})
+		synctest.Wait()
+		sink.Uploaded(3, 3*metainfo.BlockSize)
+		synctest.Wait()
+		w.end()
+		if got := w.Snapshot().UpTotal; got != 3*metainfo.BlockSize {
+			t.Errorf("%d bytes are counted of %d that were sent", got, 3*metainfo.BlockSize)
+		}
+	})
 }

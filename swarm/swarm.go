@@ -163,8 +163,11 @@ func (s *Swarm) shutdown() {
 	s.do()
 	for _, e := range s.inbox.close() {
 		releaseBlocks(e.batch)
-		if e.kind == evAttached {
+		switch e.kind {
+		case evAttached:
 			e.more.link.Close(ErrEnded)
+		case evUploaded: // a second of upload may lie there
+			s.mind.step(time.Now(), &e)
 		}
 	}
 	s.publish()

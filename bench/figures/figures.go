@@ -28,7 +28,7 @@ const (
 	Spread   Key = "spread"   // per cent that the worst share is off the mean
 	Share    Key = "share"    // KiB a second, the mean share
 	First    Key = "first"    // milliseconds from the start of the program to the first block sent to it
-	Arrived  Key = "arrived"  // MiB that were served
+	Arrived  Key = "arrived"  // MiB that lie in the folder at the end
 )
 
 // Sample is what one run came to.

@@ -24,7 +24,7 @@ type holder struct {
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
 // Hold notes that a torrent has n bytes beside its open pieces for as long as it is there, until Drop: a torrent of a million
-// pieces has thirty million.
+// pieces has fifty million.
 func (m *Memory) Hold(k Key, n int64) {
 	m.unhold(k)
 	m.fixtures = append(m.fixtures, holder{key: k, bytes: n})
