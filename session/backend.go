@@ -49,6 +49,15 @@ func (s *Session) Torrents(ctx context.Context) ([]status.Torrent, error) {
 	return out, ctx.Err()
 }
 
+// Summary returns one of Torrents: it costs the same however many there are.
+func (s *Session) Summary(ctx context.Context, id metainfo.ID) (status.Torrent, error) {
+	t, err := s.reg.get(id)
+	if err != nil {
+		return status.Torrent{}, err
+	}
+	return t.snapshot(), ctx.Err()
+}
+
 // snapshot returns the summary of a torrent in every phase of its life.
 func (t *torrent) snapshot() status.Torrent {
 	out := status.Torrent{ID: t.id, Name: t.title(), Phase: status.Metadata, ETA: -1}

@@ -181,7 +181,7 @@ func (d *demoRun) move(ctx context.Context) (err error) {
 		return because(ctx, err)
 	}
 	d.took = time.Since(began)
-	summary, err := find(ctx, from, d.torrent.ID)
+	summary, err := from.Summary(ctx, d.torrent.ID)
 	d.sent = summary.UpTotal
 	return err
 }

@@ -126,7 +126,7 @@ func twice(err error) error {
 
 // remember notes what earlier runs had received.
 func (j *job) remember(ctx context.Context, e *engine) {
-	if t, err := find(ctx, e, j.id); err == nil {
+	if t, err := e.Summary(ctx, j.id); err == nil {
 		j.before = t.DownTotal
 	}
 }
@@ -155,7 +155,7 @@ func (e *engine) await(ctx context.Context, con *console, j *job, o *getOptions)
 		con.end(j.id)
 	}
 	now := context.WithoutCancel(ctx)
-	t, err := find(now, e, j.id)
+	t, err := e.Summary(now, j.id)
 	switch impatient := outOfPatience(wait); {
 	case err != nil:
 		return nil, cmp.Or(failed, err)

@@ -84,7 +84,7 @@ func (e *engine) watchOver(ctx context.Context, con *console, j *job, limit time
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			t, err := find(ctx, e, j.id)
+			t, err := e.Summary(ctx, j.id)
 			if err != nil || ctx.Err() != nil {
 				continue
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/netip"
 	"os"
@@ -187,20 +186,6 @@ func progressOf(t *status.Torrent) progressEvent {
 	return progressEvent{event: newEvent("progress"), ID: t.ID.String(), Name: text.Clean(t.Name, 0), Phase: t.Phase.String(),
 		Size: t.Size, Have: t.Have, Checked: t.Checked, Down: t.Down, Up: t.Up, Downloaded: t.DownTotal, Uploaded: t.UpTotal,
 		Peers: t.Peers, Seeds: t.Seeds, ETA: eta, Cause: cause, Spent: spent(t), Asked: t.Asked, Error: text.Clean(t.Err, 0)}
-}
-
-// find returns the summary of one torrent.
-func find(ctx context.Context, b status.Backend, id metainfo.ID) (status.Torrent, error) {
-	ts, err := b.Torrents(ctx)
-	if err != nil {
-		return status.Torrent{}, err
-	}
-	for _, t := range ts {
-		if t.ID == id {
-			return t, nil
-		}
-	}
-	return status.Torrent{}, errors.New("the torrent is gone")
 }
 
 // place is the file or folder of this machine that holds a torrent below dir.

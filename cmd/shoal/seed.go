@@ -125,7 +125,7 @@ func (e *engine) lookAfter(ctx context.Context, con *console, jobs []*job) {
 		if j.err != nil {
 			continue
 		}
-		if t, err := find(ctx, e, j.id); err == nil && t.Phase == status.Failed {
+		if t, err := e.Summary(ctx, j.id); err == nil && t.Phase == status.Failed {
 			j.err = errors.New(t.Err)
 			con.Error(j.source, j.err)
 		}

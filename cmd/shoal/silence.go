@@ -24,7 +24,7 @@ func (e *engine) explainSilence(ctx context.Context, con *console, jobs []*job) 
 	case <-time.After(silence):
 	}
 	for _, j := range jobs {
-		t, err := find(ctx, e, j.id)
+		t, err := e.Summary(ctx, j.id)
 		served := t.Phase == status.Seeding
 		if err != nil || !served && t.Phase != status.Leeching && t.Phase != status.Metadata || t.Peers > 0 || t.DownTotal > j.before {
 			continue
