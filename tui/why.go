@@ -39,7 +39,7 @@ func why(t *status.Torrent) string {
 	case status.Limited:
 		return "held by the download limit"
 	case status.DiskBound:
-		return "waiting for the disk, or for memory"
+		return "waiting for disk or memory"
 	case status.WindowBound:
 		return "slowed by long round trips"
 	}

@@ -30,7 +30,7 @@ func TestWhyHasAPhraseForEachCause(t *testing.T) {
 		{status.Choked, 5, 3, "choked by 3 of 5 peers"},
 		{status.Choked, 2, 0, "choked by its peers"},
 		{status.Limited, 1, 0, "held by the download limit"},
-		{status.DiskBound, 1, 0, "waiting for the disk, or for memory"},
+		{status.DiskBound, 1, 0, "waiting for disk or memory"},
 		{status.WindowBound, 1, 0, "slowed by long round trips"},
 	} {
 		s := slowed(tt.cause, tt.peers, tt.choking)
