@@ -48,7 +48,7 @@ func allRows() []row {
 		{"swarm-many", swarm(func(o *options) { o.leechers, o.size = 24, 32 }), swarmRow},
 		{"swarm-uneven", swarm(func(o *options) { o.up, o.size = []int{512, 2048, 4096}, 32 }), swarmRow},
 		{"pieces", with(func(o *options) {
-			o.size, o.counts, o.clients, o.reference = 1024, []int{1024, 256, 4096, 16384}, []string{"shoal"}, "1 MiB"
+			o.size, o.counts, o.clients, o.reference = 2048, []int{1024, 256, 4096, 16384}, []string{"shoal"}, "1 MiB"
 		}), piecesRow},
 		{"disk", with(func(o *options) { o.size, o.dir = 1024, "/var/tmp/bench" }), diskRow},
 		{"peers", with(func(o *options) { o.size, o.counts = 1024, []int{1, 8, 64, 512} }), peersRow},
