@@ -23,7 +23,7 @@ func curves(rows []figures.Row) []curve {
 	for _, r := range rows {
 		switch r.Name {
 		case "peers":
-			all = append(all, curve{"Throughput, MiB/s", "connections", figures.Rate, 1, r})
+			all = append(all, curve{"Serving, MiB/s", "connections", figures.Rate, 1, r})
 		case "memory":
 			all = append(all, curve{"Peak memory, MiB", "pieces", figures.Peak, 1, r})
 		case "quiet":

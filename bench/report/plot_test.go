@@ -49,7 +49,7 @@ func TestPlot(t *testing.T) {
 	}
 	svg := Plot(rows)
 	well(t, svg)
-	for _, want := range []string{"prefers-color-scheme:dark", ".paper", "Download", "Serving 50 connections", "&lt;other&gt;", "Throughput, MiB/s", "Peak memory, MiB",
+	for _, want := range []string{"prefers-color-scheme:dark", ".paper", "Download", "Serving 50 connections", "&lt;other&gt;", "Serving, MiB/s", "Peak memory, MiB",
 		"CPU of a quiet hour, s", ">512<", ">1M<", ">1k<", `<text class="small end" x="624" y="`} {
 		if !bytes.Contains(svg, []byte(want)) {
 			t.Errorf("no %q in\n%s", want, svg)
