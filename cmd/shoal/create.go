@@ -153,7 +153,7 @@ func writeTorrent(_ *console, file string, t *metainfo.Torrent, overwrite bool) 
 	return writeNew(file, b, overwrite)
 }
 
-// saveTorrent is writeTorrent for a download that goes on: the file that an earlier run left is as good.
+// saveTorrent is writeTorrent for work that is done again: the file that an earlier run left is as good.
 func saveTorrent(con *console, file string, t *metainfo.Torrent, overwrite bool) error {
 	err := writeTorrent(con, file, t, overwrite)
 	if codeOf(err) != exitExists {

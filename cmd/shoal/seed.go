@@ -153,7 +153,7 @@ func (e *engine) serve(ctx context.Context, con *console, j *job, o *seedOptions
 	}
 	dir = contentFolder(dir, j.torrent.Info)
 	if o.save != "" {
-		if err := writeTorrent(con, o.save, j.torrent, false); err != nil {
+		if err := saveTorrent(con, o.save, j.torrent, false); err != nil {
 			if codeOf(err) == exitExists { // seed has no --overwrite to name
 				err = withCode(exitExists, fmt.Errorf("%s is there already: name another file, or remove it", o.save))
 			}
