@@ -43,7 +43,11 @@ func TestD10Offline(t *testing.T) {
 				t.Error("a look-up without network succeeded")
 			}
 		}
-		if now := atRest(); now > goroutines {
+		now := atRest()
+		if now > goroutines { // one of the runtime, for a while? What leaks is still there later
+			now = atRest()
+		}
+		if now > goroutines {
 			t.Errorf("%d goroutines before, %d after a day offline", goroutines, now)
 		}
 		packets := m.guard.Counts().Sent - sent

@@ -97,7 +97,7 @@ func newWalk(target metainfo.Hash, search bool, fitting func(contact) bool) *wal
 // seed adds nodes to begin with. They are dealt to the paths in turn.
 func (w *walk) seed(nodes []contact) {
 	for _, c := range nodes {
-		if w.admit(c, w.nextPath) {
+		if w.admit(c, w.nextPath%paths) { // the turn may be that of the misfits
 			w.nextPath = (w.nextPath + 1) % paths
 		}
 	}

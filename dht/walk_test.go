@@ -216,3 +216,20 @@ func TestD08WalkReach(t *testing.T) {
 		})
 	}
 }
+
+// TestWalkBeginsAnew: all nodes are dead, and others become known whenever in the turns that happens.
+func TestWalkBeginsAnew(t *testing.T) {
+	for picks := range 2 * (paths + 1) {
+		s := newScript(t, true)
+		for i := range picks {
+			s.w.seed([]contact{s.at(i, i)})
+			for _, c := range s.ask() {
+				s.w.failed(c.addr)
+			}
+		}
+		s.w.seed([]contact{s.at(100, 10), s.at(101, 11)})
+		if asked := s.ask(); len(asked) != 2 {
+			t.Errorf("after %d picks %v are asked", picks, asked)
+		}
+	}
+}

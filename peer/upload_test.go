@@ -81,7 +81,8 @@ func TestUpload(t *testing.T) {
 	})
 }
 
-func TestMessagesOvertakeUploads(t *testing.T) {
+// TestW10CancelledUploads: messages go before blocks, and what is cancelled before its turn is neither read nor sent.
+func TestW10CancelledUploads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &source{data: make([]byte, 1<<20)}
 		r := start(t, &Config{}, src, fakepeer.Hello{}, simnet.Link{Up: 100e3}, fast)
@@ -107,6 +108,9 @@ func TestMessagesOvertakeUploads(t *testing.T) {
 			}
 			m.Block.Release()
 			blocks++
+		}
+		if src.reads > blocks {
+			t.Errorf("%d reads for %d blocks", src.reads, blocks)
 		}
 		if blocks > 20 || cancelled < 40 || blocks+cancelled != 64 {
 			t.Errorf("%d blocks came first, %d were cancelled", blocks, cancelled)

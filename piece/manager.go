@@ -1,7 +1,9 @@
 package piece
 
 import (
+	"math"
 	"math/rand/v2"
+	"slices"
 
 	"shoal/metainfo"
 )
@@ -154,6 +156,30 @@ func (m *Manager) Availability(i int) int {
 		return 0
 	}
 	return m.order.peers(i)
+}
+
+// Available returns how many of the bytes of Left connected peers have, about: the last piece counts as a full one, and blocks of open
+// pieces that are here as missing.
+func (m *Manager) Available() int64 {
+	if m.order.seeds > 0 {
+		return m.left
+	}
+	n := m.order.reach
+	for _, p := range m.shelf.all {
+		if m.order.avail[p.index] > 0 && !p.unwanted {
+			n++
+		}
+	}
+	return min(int64(n)*m.info.PieceLength(), m.left)
+}
+
+// Availabilities returns Availability of every piece.
+func (m *Manager) Availabilities() []uint16 {
+	out := slices.Clone(m.order.avail)
+	for i := range out {
+		out[i] = uint16(min(m.order.peers(i), math.MaxUint16))
+	}
+	return out
 }
 
 // Asked returns how many blocks are asked of a peer and have neither arrived nor been cancelled.

@@ -162,7 +162,8 @@ func (s *Store) redirect(spans []metainfo.Span) []metainfo.Span {
 // file that exists already is used as it is. Files that become wanted take their bytes
 // back, durably, and the hidden file is removed when nothing in it is needed. An error is about
 // one of these moves: nothing is lost, and the next SetWanted, Create or write into
-// that file tries again. The first call comes before Stat and all else; name is the same in every call.
+// that file tries again. The first call comes before all else but Stat, which knows nothing of the hidden file until then; name is the
+// same in every call.
 // It may take as long as copying two pieces for each file that became wanted.
 func (s *Store) SetWanted(name string, wanted func(i int) bool) error {
 	s.parts.moving.Lock()

@@ -12,6 +12,7 @@ import (
 	"shoal/metainfo"
 	"shoal/piece"
 	"shoal/session/state"
+	"shoal/status"
 )
 
 // Add is one torrent to work on.
@@ -47,13 +48,19 @@ type Add struct {
 	Sequential bool
 	// NoSuperSeed switches super-seeding (BEP 16) off, which otherwise begins and ends by itself.
 	NoSuperSeed bool
-	// Up and Down are limits of this torrent in payload bytes a second, beside those of the session; 0
-	// is none. MaxPeers is the most connections it may have, 0 for that of the session.
-	Up, Down int64
-	MaxPeers int
+	// Names are other paths for files than the torrent's own, by index of Info.Files, as Names returned them of an earlier run; what
+	// its resume record says goes before.
+	Names map[int]string
+	// Limits are those of this torrent alone; SetLimits changes them.
+	Limits TorrentLimits
+	// Stopped adds it as if it had been paused: it is opened and checked, but asks nobody for anything until Resume.
+	Stopped bool
 	// WaitForSpace lets a torrent that finds the disk full wait for space and then go on by itself:
 	// its phase is Failed meanwhile, with the cause, but Wait waits. Otherwise Wait returns the error.
 	WaitForSpace bool
+	// Load lets the torrent fall asleep when it is complete and had no peer for some minutes, and is called when it wakes, as
+	// Dormant.Load is. It returns what this Add is by then; of a magnet link that may still be the link.
+	Load func() (Add, error)
 }
 
 // Add starts to work on a torrent. It returns when the torrent is visible in
@@ -78,21 +85,11 @@ func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
 	if err != nil {
 		return t.id, err
 	}
-	if s.reg.find(t.id.Wire()) != nil {
+	if s.reg.has(t.id.Wire()) {
 		return t.id, fmt.Errorf("%s: %w", t.title(), ErrDuplicate)
 	}
-	if err := t.takeLock(); err != nil {
+	if err := t.unlock(); err != nil {
 		return t.id, err
-	}
-	if kept := t.kept(); kept != nil {
-		if err := t.accept(kept); err != nil {
-			return t.id, err
-		}
-	}
-	if t.info != nil {
-		if err := t.openFiles(); err != nil {
-			return t.id, err
-		}
 	}
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
 	err = s.start(func() error { return s.reg.add(t) }, t.run)
@@ -103,19 +100,41 @@ func (s *Session) Add(ctx context.Context, a Add) (id metainfo.ID, err error) {
 	return t.id, err
 }
 
+// unlock takes the lock and opens what is known.
+func (t *torrent) unlock() error {
+	if err := t.takeLock(); err != nil {
+		return err
+	}
+	if t.add.Magnet != nil && t.remembers() {
+		if tor := t.stored(); tor != nil {
+			t.kept.Store(true)
+			if err := t.accept(tor); err != nil {
+				return err
+			}
+		}
+	}
+	if t.s.resumeMove(t); t.work != nil {
+		t.ready = make(chan struct{})
+		t.was = &status.Torrent{ID: t.id, Name: t.title(), Dir: t.add.Folder.Path(), ETA: -1}
+		return nil
+	}
+	if t.info == nil {
+		return nil
+	}
+	return t.openFiles()
+}
+
 // newTorrent makes the torrent of an Add.
 func (s *Session) newTorrent(a Add) *torrent {
-	t := &torrent{s: s, add: a, added: s.cfg.Wall(), ended: make(chan struct{}), outcome: outcome{news: make(chan struct{})}}
-	t.met = make(chan *metainfo.Torrent, 1)
+	t := &torrent{s: s, add: a, added: s.cfg.Wall(), ended: make(chan struct{}), lineage: lineage{given: make(chan struct{})}, outcome: outcome{news: make(chan struct{})}}
+	t.met, t.up, t.released = make(chan *metainfo.Torrent, 1), make(chan struct{}), make(chan struct{})
+	t.orders = newOrders(&a)
 	if a.Magnet == nil {
-		t.id, t.trackers = a.Torrent.ID, a.Torrent.Trackers
+		t.id = a.Torrent.ID
 		return t
 	}
 	t.id = a.Magnet.ID
 	t.add.Peers = slices.Concat(a.Peers, a.Magnet.Peers)
-	for _, u := range a.Magnet.Trackers {
-		t.trackers = append(t.trackers, []string{u})
-	}
 	return t
 }
 
@@ -134,8 +153,8 @@ func (t *torrent) accept(tor *metainfo.Torrent) error {
 	if err != nil {
 		return err
 	}
-	t.add.Priorities = files
-	t.tor, t.info = tor, tor.Info
+	t.orders.update(func(w *wishes) { w.priorities = files })
+	t.bare, t.tor, t.info = tor, tor, tor.Info
 	t.private.Store(t.info.Private())
 	return nil
 }
@@ -147,17 +166,23 @@ func (t *torrent) choice(tor *metainfo.Torrent) ([]uint8, error) {
 			return files, err
 		}
 	}
-	if t.add.Magnet != nil && t.add.Priorities == nil {
+	files := t.orders.get().priorities
+	if t.add.Magnet != nil && files == nil {
 		return Selected(tor.Info, t.add.Magnet.Select)
 	}
-	return t.add.Priorities, nil
+	return files, nil
 }
 
 // openFiles looks at what is in the folder. After it others may look at info, store and record.
 func (t *torrent) openFiles() error {
 	if !t.add.MetadataOnly {
+		rec := t.load()
+		t.useNames(rec)
+		if err := t.finishRename(rec); err != nil {
+			return err
+		}
 		t.store = piece.NewStore(t.add.Folder, t.info, t.s.files)
-		if err := t.open(); err != nil {
+		if err := t.open(rec); err != nil {
 			return errors.Join(err, t.closeFiles())
 		}
 	}
@@ -218,50 +243,63 @@ type opening struct {
 	files   []state.File // as they were then
 	foreign bool         // files are there without a record of ours
 	first   string       // the first of them
+	// unsynced are pieces that are on disk and may not be durable.
+	unsynced metainfo.Bitfield
 }
 
-// open reads the record, looks at the files and decides what to trust and what
+// open looks at the files and decides with the record, nil for none, what to trust and what
 // to hash.
-func (t *torrent) open() error {
-	var rec *state.Record
-	if t.remembers() {
-		var notes []error
-		rec, notes = state.Load(t.s.cfg.State, t.name+recordSuffix, t.id, t.info.NumPieces(), len(t.info.Files()))
-		for _, n := range notes {
-			t.s.log.Warn("resume record", "torrent", t.id, "err", n)
-		}
+func (t *torrent) open(rec *state.Record) error {
+	if rec != nil && t.fresh {
+		nothing := metainfo.NewBitfield(t.info.NumPieces())
+		rec.Have, rec.Synced, rec.Clean = nothing, nothing, false
 	}
+	t.record = newRecorder(t, rec)
 	if !t.add.Seed {
-		if err := t.selectFiles(t.add.Priorities); err != nil {
+		if rec == nil || t.away {
+			t.lookForOthers()
+		}
+		files := t.orders.get().priorities
+		if err := t.selectFiles(files); err != nil {
 			// Tried again before the start, which says why if it fails.
 			t.s.log.Warn("files that were chosen are not complete yet", "torrent", t.id, "err", err)
 		}
-		if err := t.store.Fits(isWanted(t.add.Priorities)); err != nil {
+		t.chosen = files
+		if err := t.store.Fits(isWanted(files)); err != nil {
 			return err
 		}
 	}
-	stats := t.store.Stat()
-	files, err := recordFiles(stats, t.add.Folder.Path())
+	files, err := recordFiles(t.store.Stat(), t.add.Folder.Path())
 	if err != nil {
 		return err
 	}
-	t.record, t.opened.files = newRecorder(t, rec), files
+	t.opened.files = files
 	if t.add.Seed {
 		return t.openSeed(rec, files)
-	}
-	for i, f := range files {
-		if rec == nil && f.Exists && !stats[i].Apart && f.Size > 0 && t.info.Files()[i].Length > 0 {
-			t.opened.foreign, t.opened.first = true, t.info.Files()[i].Path
-			break
-		}
 	}
 	t.opened.Decision = state.Decide(rec, t.s.cfg.BootID, t.info, files, t.mayHold(files))
 	return t.checkSpace()
 }
 
-// openSeed demands every file in its full size; what the record does not vouch
-// for is hashed.
-func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
+// lookForOthers finds out whether files are there that no record knows: before any that were kept apart by an earlier run of ours get their
+// own names, which must not look like somebody else's, neither now nor after a kill.
+func (t *torrent) lookForOthers() {
+	for i, st := range t.store.Stat() {
+		if f := &t.info.Files()[i]; st.Stored && st.Exists && st.Size > 0 && f.Length > 0 {
+			t.opened.foreign, t.opened.first = true, f.Path
+			return
+		}
+	}
+	if _, err := t.add.Folder.Lstat(t.partsName()); err != nil {
+		return
+	}
+	if err := t.s.keep.write(t); err != nil {
+		t.s.keep.warning(t, err)
+	}
+}
+
+// whole demands every file in its full size.
+func (t *torrent) whole(files []state.File) error {
 	for i, f := range t.info.Files() {
 		if f.Pad || f.Symlink {
 			continue
@@ -274,6 +312,15 @@ func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
 		}
 		return fmt.Errorf("%s in %s is not there in full (%d of %d bytes): %w",
 			f.Path, t.add.Folder.Path(), files[i].Size, f.Length, ErrIncomplete)
+	}
+	return nil
+}
+
+// openSeed demands that everything is there; what the record does not vouch
+// for is hashed.
+func (t *torrent) openSeed(rec *state.Record, files []state.File) error {
+	if err := t.whole(files); err != nil {
+		return err
 	}
 	d := state.Decide(rec, t.s.cfg.BootID, t.info, files, func(int) bool { return false })
 	d.Check = metainfo.NewBitfield(t.info.NumPieces())

@@ -104,9 +104,9 @@ func TestOwnLimits(t *testing.T) {
 				const limit = 100_000
 				give, take := Add{Seed: true, Trust: true, NoSuperSeed: true}, Add{}
 				if up {
-					give.Up, from.cfg.Limits = limit, budget.Limits{Up: global}
+					give.Limits.Up, from.cfg.Limits = limit, budget.Limits{Up: global}
 				} else {
-					take.Down, to.cfg.Limits = limit, budget.Limits{Down: global}
+					take.Limits.Down, to.cfg.Limits = limit, budget.Limits{Down: global}
 				}
 				from.start(give)
 				take.Peers = []string{from.addr()}

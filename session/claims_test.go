@@ -72,7 +72,7 @@ func claim(t *testing.T, w *sim, n *node) {
 // slowDisk is a folder whose files take long to sync or to write.
 type slowDisk struct {
 	fsys.FS
-	sync, write time.Duration
+	sync, write, read time.Duration
 }
 
 func (s slowDisk) OpenFile(name string, flag int, perm fs.FileMode) (fsys.File, error) {
@@ -88,6 +88,13 @@ type slowFile struct {
 func (f slowFile) Sync() error {
 	time.Sleep(f.slow.sync)
 	return f.File.Sync()
+}
+
+func (f slowFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.slow.read > 0 {
+		time.Sleep(f.slow.read)
+	}
+	return f.File.ReadAt(p, off)
 }
 
 func (f slowFile) WritevAt(bufs [][]byte, off int64) (int64, error) {

@@ -27,6 +27,8 @@ type Config struct {
 	// State is the folder of the resume records and locks; nil: nothing is
 	// remembered and nothing is locked. The session does not close it.
 	State fsys.FS
+	// OpenFolder opens a folder that a torrent is being moved from or to, when a move that was cut short goes on; nil means fsys.OpenDir.
+	OpenFolder func(path string) (fsys.FS, error)
 	// Listen is host:port for peers, "" for DefaultListen. An empty host means IPv4
 	// and IPv6. Port 0 lets the system choose.
 	Listen string
@@ -42,7 +44,7 @@ type Config struct {
 	Encryption peer.Encryption
 	// Limits are shared by all torrents of the session.
 	Limits budget.Limits
-	// MaxPeers is the number of connections one torrent may have; 0 means 100.
+	// MaxPeers is the number of connections one torrent may have; 0 means 100. SetSessionLimits changes both.
 	MaxPeers int
 	// OpenFiles is the number of payload files kept open; 0 means 128.
 	OpenFiles int

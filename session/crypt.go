@@ -88,20 +88,16 @@ func (c *crypt) ended(a netip.AddrPort, o peer.Opening, ok bool) {
 	c.opened[a] = o
 }
 
-// ours are the torrents that incoming connections may be for.
-type ours struct{ reg *registry }
+// ours are the torrents that incoming connections may be for. One that sleeps wakes, and the handshake is held until then.
+type ours struct{ s *Session }
 
 // Known implements peer.Torrents.
 func (w ours) Known(ih metainfo.Hash) bool {
-	t := w.reg.find(ih)
-	return t != nil && t.running() != nil
+	return w.s.knock(ih) != nil
 }
 
 // Unveil implements peer.Torrents.
 func (w ours) Unveil(veil metainfo.Hash) (metainfo.Hash, bool) {
-	t := w.reg.unveil(veil)
-	if t == nil || t.running() == nil {
-		return metainfo.Hash{}, false
-	}
-	return t.id.Wire(), true
+	h, ok := w.s.reg.unveil(veil)
+	return h, ok && w.s.knock(h) != nil
 }

@@ -47,12 +47,22 @@ func (d *dealer) demand(k budget.Key, up, down int64) {
 	}
 }
 
-// limit gives a torrent limits of its own and reports in which directions it is limited now.
-func (d *dealer) limit(k budget.Key, up, down int64) (limitedUp, limitedDown bool) {
+// share changes what all torrents share.
+func (d *dealer) share(l budget.Limits) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.up.Limit(k, up)
-	d.down.Limit(k, down)
+	d.up.SetRate(l.Up)
+	d.down.SetRate(l.Down)
+	d.memory.SetLimit(l.Memory)
+}
+
+// limit gives a torrent limits of its own and reports in which directions it is limited now.
+func (d *dealer) limit(k budget.Key, l TorrentLimits) (limitedUp, limitedDown bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	prio := budget.Priority(l.Priority)
+	d.up.Limit(k, l.Up, l.Exempt, prio)
+	d.down.Limit(k, l.Down, l.Exempt, prio)
 	return d.up.Limited(k), d.down.Limited(k)
 }
 

@@ -53,11 +53,22 @@ type dialer struct {
 }
 
 func newDialer(s *Session) *dialer {
-	l := s.cfg.Limits
+	l, _ := s.limits.get()
 	return &dialer{
 		s: s, budget: budget.NewDials(l.HalfOpen, l.Connections),
 		self: make(map[netip.AddrPort]struct{}), banned: make(map[netip.Addr]struct{}),
 		typed: make(map[budget.Target][]string),
+	}
+}
+
+// share changes what all torrents share.
+func (d *dialer) share(l budget.Limits) {
+	d.mu.Lock()
+	d.budget.SetLimits(l.HalfOpen, l.Connections)
+	d.mu.Unlock()
+	if d.s.reg.hold(&d.s.wg) {
+		defer d.s.wg.Done()
+		d.pump()
 	}
 }
 
@@ -76,6 +87,9 @@ func (d *dialer) want(t *torrent, addr netip.AddrPort) {
 
 // refused says why an address is not dialled, nil if it may be.
 func (d *dialer) refused(addr netip.AddrPort) error {
+	if d.s.block.has(addr.Addr()) {
+		return errBlocked
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, ok := d.self[addr]; ok {
@@ -98,6 +112,11 @@ func (d *dialer) pump() {
 			return
 		}
 		t := d.s.reg.byKey(target.Key)
+		if t != nil && t.running() != nil && d.s.block.has(target.Addr.Addr()) { // since it was queued
+			d.dialed(false)
+			t.running().DialFailed(target.Addr, errBlocked)
+			continue
+		}
 		if t == nil || t.running() == nil {
 			d.dialed(false)
 			continue
@@ -146,6 +165,9 @@ func (d *dialer) open(t *torrent, addr netip.AddrPort, o peer.Opening) (*peer.Co
 	ctx, cancel := context.WithTimeout(t.ctx, dialTime)
 	nc, err := d.s.cfg.Net.Dial(ctx, "tcp", addr.String())
 	cancel()
+	if t.ctx.Err() == nil {
+		d.s.outside.dialled(addr.Addr(), err)
+	}
 	if err != nil {
 		return nil, nil, swarm.Hello{}, err
 	}
@@ -229,6 +251,9 @@ func (d *dialer) ban(a netip.Addr) {
 
 // accept decides about an incoming connection; if it says yes, shook and left follow.
 func (d *dialer) accept(a netip.Addr) bool {
+	if d.s.block.has(a) {
+		return false
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, ok := d.banned[a]; ok || d.shaking >= maxShaking {
@@ -292,8 +317,11 @@ func (s *Session) serve(t *torrent, conn *peer.Conn, local net.Addr, h swarm.Hel
 		conn.Close(swarm.ErrSelf)
 		return
 	}
-	s.live.add(conn, t, addrOf(local).Addr())
+	s.live.add(conn, t, addrOf(local).Addr(), h.Addr.Addr())
 	defer s.live.remove(conn)
+	if s.block.has(h.Addr.Addr()) { // since it was let in
+		conn.Close(errBlocked)
+	}
 	sink := t.running().Attach(conn, h)
 	err := conn.Run(t.ctx, sink, &source{t: t})
 	s.log.Debug("connection ended", "torrent", t.id, "addr", h.Addr, "err", err)

@@ -3,11 +3,11 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"shoal/metainfo"
 	"shoal/piece"
 	"shoal/status"
-	"shoal/swarm"
 )
 
 // Priorities of files, for Add.Priorities and SetPriorities.
@@ -56,41 +56,47 @@ func isWanted(files []uint8) func(i int) bool {
 
 // selectFiles tells the store which files are to appear.
 func (t *torrent) selectFiles(files []uint8) error {
-	return t.store.SetWanted("."+t.id.String()+".parts", isWanted(files))
+	return t.store.SetWanted(t.partsName(), isWanted(files))
 }
 
+// partsName is where the store keeps what belongs to files that nobody chose.
+func (t *torrent) partsName() string { return "." + t.id.String() + ".parts" }
+
 // SetPriorities changes what is fetched of a torrent: one priority a file, in
-// the order of its Info's files; nil is normal for all. It returns when the snapshot shows it.
+// the order of its Info's files; nil is normal for all. It returns when the snapshot shows it; while a torrent is being
+// checked that is when the check is over. The session does not remember it: see Add.Priorities.
 func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uint8) error {
-	t, err := s.reg.get(id)
+	t, err := s.awake(ctx, id)
 	if err != nil {
 		return err
 	}
+	if err := t.hasFiles(); err != nil {
+		return err
+	}
 	if !t.known.Load() {
-		return fmt.Errorf("%s: %w", t.title(), swarm.ErrNoMetadata)
+		return fmt.Errorf("%s: %w", t.title(), errBusy)
 	}
 	if err := checkPriorities(t.info, files); err != nil {
 		return err
 	}
-	sw := t.running()
+	files = slices.Clone(files)
+	t.choosing.Lock()
+	defer t.choosing.Unlock()
 	if !t.begun.Load() {
-		return fmt.Errorf("%s is being checked; its files can be chosen after that", t.info.Name())
-	}
-	if !t.add.Seed {
 		err := t.store.Fits(isWanted(files))
 		if err == nil {
-			err = t.selectFiles(files)
+			t.orders.update(func(w *wishes) { w.priorities = files })
 		}
-		if err == nil {
-			err = t.store.Create(t.add.Preallocate)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	t.set(func() { t.complete = false })
-	if err := sw.SetPriorities(ctx, files); err != nil {
 		return err
+	}
+	if err := t.choose(files); err != nil {
+		return err
+	}
+	t.orders.update(func(w *wishes) { w.priorities = files })
+	t.set(func() { t.complete = false })
+	sw := t.running()
+	if err := sw.SetPriorities(ctx, files); err != nil {
+		return t.unlessReplaced(err)
 	}
 	// Completed comes when what is missing now is there; nothing may be missing.
 	if p := sw.Snapshot().Phase; p == status.Partial || p == status.Seeding {
@@ -99,15 +105,32 @@ func (s *Session) SetPriorities(ctx context.Context, id metainfo.ID, files []uin
 	return nil
 }
 
+// choose lets the store know which files are to appear. The caller holds choosing.
+func (t *torrent) choose(files []uint8) error {
+	if t.add.Seed {
+		return nil
+	}
+	err := t.store.Fits(isWanted(files))
+	if err == nil {
+		err = t.selectFiles(files)
+	}
+	if err == nil {
+		err = t.store.Create(t.add.Preallocate)
+	}
+	if err == nil {
+		t.chosen = files
+	}
+	return err
+}
+
 // SetSequential switches fetching in order on or off.
 func (s *Session) SetSequential(ctx context.Context, id metainfo.ID, on bool) error {
-	t, err := s.reg.get(id)
+	t, err := s.wish(ctx, id, func(w *wishes) { w.sequential = on })
 	if err != nil {
 		return err
 	}
-	sw := t.running()
-	if !t.begun.Load() {
-		return fmt.Errorf("%s is being checked, or not known yet; try again after that", t.title())
+	if sw := t.running(); sw != nil {
+		return t.unlessReplaced(sw.SetSequential(ctx, on))
 	}
-	return sw.SetSequential(ctx, on)
+	return nil
 }

@@ -93,8 +93,8 @@ func TestFolder(t *testing.T) {
 		changed[350_000] ^= 1
 		put(t, n.disk, files[3].Path, changed)
 		n.start(Add{Peers: []string{seed.addr()}})
-		opened := n.s.reg.find(w.tor.ID.Wire()).opened
-		if got := opened.Check.Count(); got != 12 { // pieces 1 to 12 touch the file
+		opened := &n.s.reg.find(w.tor.ID.Wire()).opened.Check
+		if got := opened.Count(); got != 12 { // pieces 1 to 12 touch the file
 			t.Errorf("%d pieces to be hashed, 12 touch the changed file", got)
 		}
 		wait()

@@ -55,7 +55,7 @@ func (h host) ExternalAddr(addr, by netip.Addr) { h.t.s.seenAs(addr, by, 1) }
 func (h host) Metadata(found *metainfo.Torrent) {
 	h.t.private.Store(found.Info.Private()) // at once: see allows
 	if found.Info.Private() {
-		h.t.s.overlay.leave(h.t)
+		h.t.s.overlay.leave(h.t.key)
 	}
 	h.t.met <- found // has room for the one that there is
 }

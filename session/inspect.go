@@ -12,7 +12,7 @@ const totalsEvery = 60
 // trimEvery is for how many seconds memory for blocks is kept that nobody needs.
 const trimEvery = 10
 
-// inspect looks once a second at the files of all running torrents, so that one that
+// inspect looks once a second at the files of all torrents that are awake, so that one that
 // was changed by somebody else is not served for longer than that.
 func (s *Session) inspect(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
@@ -28,6 +28,7 @@ func (s *Session) inspect(ctx context.Context) {
 		for _, t := range list {
 			s.look(t, n%totalsEvery == 0)
 		}
+		s.doze(list, time.Now())
 		deal.deal(list)
 		if n%trimEvery == 0 {
 			s.pool.Trim()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shoal/metainfo"
@@ -139,20 +140,23 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 	if ok, err := r.take(ctx); !ok {
 		return err
 	}
-	defer r.give()
-	if final {
-		defer close(r.ended)
-	}
+	h := newHold(func() {
+		if final {
+			close(r.ended)
+		}
+		r.give()
+	})
+	defer h.letGo()
 	sw := t.running()
 	if !t.begun.Load() {
 		return nil // nothing has changed yet
 	}
 	have, snap := sw.Have(), sw.Snapshot()
-	syncErr := within(ctx, func() error { return t.store.Sync(ctx) })
+	syncErr := h.within(ctx, func() error { return t.store.Sync(ctx) })
 	lost, isLost := errors.AsType[*piece.SyncError](syncErr)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSave)
 	defer cancel()
-	files, closeErr := t.lookAtFiles(last, final)
+	files, closeErr := t.lookAtFiles(last, h, final)
 	r.update(func(rec *state.Record) {
 		rec.Have, rec.DownTotal, rec.UpTotal, rec.Clean = have, snap.DownTotal, snap.UpTotal, final
 		switch {
@@ -175,34 +179,58 @@ func (k *keeper) save(ctx context.Context, t *torrent, final bool) error {
 	if ctx.Err() != nil && !isLost {
 		syncErr = nil // the record says so
 	}
-	return errors.Join(syncErr, closeErr, within(last, func() error { return k.write(t) }))
+	return errors.Join(syncErr, closeErr, h.within(last, func() error { return k.write(t) }))
 }
 
 // lookAtFiles describes the files for the record, after closing them if this is the last time. Files
 // that cannot be looked at before ctx ends are nil: they will look changed, and be hashed.
-func (t *torrent) lookAtFiles(ctx context.Context, final bool) ([]state.File, error) {
-	type found struct {
-		files []state.File
-		err   error
-	}
-	done := make(chan found, 1)
-	go func() {
-		var f found
+func (t *torrent) lookAtFiles(ctx context.Context, h *hold, final bool) ([]state.File, error) {
+	found := make(chan []state.File, 1)
+	err := h.within(ctx, func() (err error) {
 		if final {
-			f.err = t.store.Close()
+			err = t.store.Close()
 		}
-		var err error
-		if f.files, err = recordFiles(t.store.Stat(), t.add.Folder.Path()); err != nil {
-			f.files = nil
+		files, failed := recordFiles(t.store.Stat(), t.add.Folder.Path())
+		if failed != nil {
+			files = nil
 		}
-		done <- f
-	}()
+		found <- files
+		return err
+	})
 	select {
-	case f := <-done:
-		return f.files, f.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case files := <-found:
+		return files, err
+	default:
+		return nil, err
 	}
+}
+
+// hold is what several have together; free is called when the last one has let go. Who made it is one of them.
+type hold struct {
+	by   atomic.Int32
+	free func()
+}
+
+func newHold(free func()) *hold {
+	h := &hold{free: free}
+	h.by.Store(1)
+	return h
+}
+
+func (h *hold) letGo() {
+	if h.by.Add(-1) == 0 {
+		h.free()
+	}
+}
+
+// within is the function within for an f that has hold of h until it ends, also when nobody waits for it any more: two that write one
+// record would take each other's file away.
+func (h *hold) within(ctx context.Context, f func() error) error {
+	h.by.Add(1)
+	return within(ctx, func() error {
+		defer h.letGo()
+		return f()
+	})
 }
 
 // within runs f and returns its error, or that of ctx when it ends first: a
@@ -218,31 +246,34 @@ func within(ctx context.Context, f func() error) error {
 	}
 }
 
-// begin saves the record before the first byte is written, so that a kill from
-// now on is known as one, and our files as ours.
+// begin saves the record before the first file is made or byte is written, so that a kill from
+// now on is known as one, and our files as ours, also by an heir.
 func (k *keeper) begin(t *torrent, have metainfo.Bitfield) {
-	var unsynced metainfo.Bitfield
 	t.record.update(func(rec *state.Record) {
 		// A file that changed may have been written anew, with the same bytes.
 		trusted := have.And(&t.opened.Trust)
 		known := trusted.And(&rec.Have)
 		rec.Have, rec.Synced = have.Clone(), trusted.And(&rec.Synced)
 		if t.add.Seed { // what the user put there is not ours to sync; what an earlier run of ours wrote is
-			unsynced = known.Without(&rec.Synced)
-			rec.Synced = have.Without(&unsynced)
+			t.opened.unsynced = known.Without(&rec.Synced)
+			rec.Synced = have.Without(&t.opened.unsynced)
 		} else {
-			unsynced = have.Without(&rec.Synced)
+			t.opened.unsynced = have.Without(&rec.Synced)
 		}
 		// As they were when it was decided to trust or to hash them.
 		rec.Files = make([]state.File, len(t.opened.files))
 		setFiles(rec, t.info, t.opened.files, false)
 	})
-	if unsynced.Count() > 0 {
-		t.store.Unsynced(&unsynced)
-		defer k.changed(t, 0)
-	}
 	if err := k.write(t); err != nil {
 		k.warning(t, err)
+	}
+}
+
+// syncs has written what is on disk and may not be durable, once the swarm has begun.
+func (k *keeper) syncs(t *torrent) {
+	if t.opened.unsynced.Count() > 0 {
+		t.store.Unsynced(&t.opened.unsynced)
+		k.changed(t, 0)
 	}
 }
 

@@ -159,18 +159,19 @@ func (s *Session) incoming(nc net.Conn) {
 		_ = nc.Close() // not a word to whom we do not want
 		return
 	}
+	s.outside.hear(addr.Addr(), true)
 	s.wg.Go(func() {
 		defer s.dial.left(addr.Addr())
 		cfg := s.peerConfig(func(f func()) error { return s.crypt.answer(s.ctx, addr.Addr(), f) })
-		conn, hs, err := peer.Accept(s.ctx, nc, cfg, ours{&s.reg})
+		conn, hs, err := peer.Accept(s.ctx, nc, cfg, ours{s})
 		s.dial.shook()
 		if err != nil {
 			s.log.Debug("incoming handshake failed", "addr", addr, "err", err)
 			return
 		}
 		s.near.reach.came(addr.Addr())
-		t := s.reg.find(hs.InfoHash)
-		if t == nil || t.running() == nil {
+		t := s.knock(hs.InfoHash)
+		if t == nil {
 			conn.Close(ErrStopped)
 			return
 		}

@@ -23,7 +23,7 @@ func (s *Session) newLSD() *lsd.Service {
 	}
 	cfg := lsd.Config{
 		Listen: s.cfg.Net.ListenMulticast, Port: s.port(), Rand: s.reg.random(), Log: s.log,
-		Allowed: func(h metainfo.Hash) bool { return s.sought(h) != nil },
+		Allowed: s.mayTell,
 		Found:   s.foundLocally,
 	}
 	for _, a := range s.addrs {
@@ -34,6 +34,14 @@ func (s *Session) newLSD() *lsd.Service {
 		}
 	}
 	return lsd.New(cfg)
+}
+
+// mayTell reports whether the local network may hear of a torrent.
+func (s *Session) mayTell(h metainfo.Hash) bool {
+	if _, p := s.reg.sleeping(h); p != nil {
+		return !p.Private && !p.Stopped
+	}
+	return s.sought(h) != nil
 }
 
 // sought returns the torrent with this hash if peers may be sought for it in the local network, else nil.
@@ -60,9 +68,11 @@ func (s *Session) lookLocally(t *torrent) {
 	}
 }
 
-func (s *Session) lookAway(t *torrent) {
+func (s *Session) lookAway(t *torrent) { s.forgetLocally(t.id.Wire()) }
+
+func (s *Session) forgetLocally(h metainfo.Hash) {
 	if s.near.lsd != nil {
-		s.near.lsd.Remove(t.id.Wire())
+		s.near.lsd.Remove(h)
 	}
 }
 

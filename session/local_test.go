@@ -169,7 +169,7 @@ func TestLocalAfterMove(t *testing.T) {
 		road := &roaming{host: n.host}
 		n.cfg.Net = road
 		n.start(Add{})
-		time.Sleep(5 * time.Minute)
+		time.Sleep(7 * time.Minute) // it was announced more than a minute ago, and is not due yet
 		n.host = w.host(quick)
 		road.move(n.host)
 		var from netip.Addr

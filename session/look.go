@@ -20,11 +20,17 @@ func (o *overlay) seek(t *torrent) {
 	if len(o.members) == 0 {
 		return
 	}
+	tracked := len(t.orders.get().trackers) > 0 && !o.s.cfg.NoTrackers
 	o.mu.Lock()
-	o.sched.add(time.Now(), t.key)
+	if e := o.sched.byKey[t.key]; e != nil && t.woken && e.asleep {
+		o.sched.is(t.key, e.tracked, false)
+	} else {
+		o.sched.add(time.Now(), t.key)
+		o.sched.is(t.key, tracked, false)
+	}
 	o.mu.Unlock()
 	if t.removed.Load() { // meanwhile
-		o.leave(t)
+		o.leave(t.key)
 		return
 	}
 	o.poke()
@@ -37,13 +43,64 @@ func (o *overlay) seek(t *torrent) {
 	}
 }
 
-func (o *overlay) leave(t *torrent) {
+func (o *overlay) leave(k budget.Key) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.sched.remove(t.key)
-	if cancel := o.under[t.key]; cancel != nil {
+	o.sched.remove(k)
+	if cancel := o.under[k]; cancel != nil {
 		cancel()
 	}
+}
+
+// seekAsleep begins to announce a torrent that sleeps, in its turn.
+func (o *overlay) seekAsleep(k budget.Key, tracked bool) {
+	if len(o.members) == 0 {
+		return
+	}
+	o.mu.Lock()
+	before := o.sched.wake()
+	o.sched.addAsleep(time.Now(), k)
+	o.sched.is(k, tracked, true)
+	sooner := before.IsZero() || o.sched.wake().Before(before)
+	o.mu.Unlock()
+	if sooner {
+		o.poke()
+	}
+}
+
+// seekNow announces a torrent that sleeps as soon as possible.
+func (o *overlay) seekNow(k budget.Key) {
+	o.mu.Lock()
+	if e := o.sched.byKey[k]; e != nil && !e.under {
+		o.sched.enter(e, time.Now())
+	}
+	o.mu.Unlock()
+	o.poke()
+}
+
+// fellAsleep says that a torrent wants nobody any more, tracked whether one of its trackers answers. Neither waits.
+func (o *overlay) fellAsleep(t *torrent) {
+	o.mu.Lock()
+	if e := o.sched.byKey[t.key]; e != nil {
+		o.sched.is(t.key, e.tracked, true)
+	}
+	o.mu.Unlock()
+}
+
+func (o *overlay) tracked(k budget.Key, works bool) {
+	o.mu.Lock()
+	if e := o.sched.byKey[k]; e != nil {
+		o.sched.is(k, works, e.asleep)
+	}
+	o.mu.Unlock()
+	o.poke()
+}
+
+// every is how long it takes until each torrent was announced once; zero without nodes.
+func (o *overlay) every() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sched.every()
 }
 
 // needPeers asks for an early look-up. It does not wait.
@@ -99,6 +156,9 @@ func (o *overlay) round(ctx context.Context, now time.Time) time.Time {
 // lookUp looks for the peers of one torrent and announces it.
 func (o *overlay) lookUp(ctx context.Context, k budget.Key) result {
 	t := o.s.reg.byKey(k)
+	if p := o.s.reg.sleepingKey(k); p != nil {
+		return o.tell(ctx, p)
+	}
 	if t == nil || t.running() == nil || !t.allows(swarm.FromDHT) {
 		return result{}
 	}
@@ -111,6 +171,17 @@ func (o *overlay) lookUp(ctx context.Context, k budget.Key) result {
 	snap := t.running().Snapshot()
 	seeks := snap.Phase == status.Leeching || snap.Phase == status.Metadata
 	return result{packets: st.Asked + st.Announced, silent: errors.Is(err, dht.ErrNoNodes), nobody: st.Peers == 0, hungry: seeks && snap.Peers < fewPeers}
+}
+
+// tell announces a torrent that sleeps.
+func (o *overlay) tell(ctx context.Context, p *sleeper) result {
+	if p.Private || p.Stopped || p.failure != nil {
+		return result{}
+	}
+	st, err := o.ask(ctx, p.ID.Wire(), o.mine, func([]netip.AddrPort, netip.Addr) {})
+	o.s.log.Debug("announced in the DHT", "torrent", p.ID, "asked", st.Asked, "announced", st.Announced, "took", st.Took, "err", err)
+	o.vote()
+	return result{packets: st.Asked + st.Announced, silent: errors.Is(err, dht.ErrNoNodes)}
 }
 
 // vote lets our nodes take part in finding out our own addresses: theirs is the word of ten networks and more.
@@ -126,14 +197,22 @@ func (o *overlay) vote() {
 // as long as nobody knows whether the torrent is private.
 func (o *overlay) announced(t *torrent) func(*member) uint16 {
 	return func(m *member) uint16 {
-		switch {
-		case o.s.cfg.DHT.ReadOnly || !t.begun.Load():
+		if !t.begun.Load() {
 			return 0
-		case m.v6: // routers map ports of IPv4
-			return o.s.port()
 		}
-		return o.s.publicPort()
+		return o.mine(m)
 	}
+}
+
+// mine is the port that a node announces.
+func (o *overlay) mine(m *member) uint16 {
+	switch {
+	case o.s.cfg.DHT.ReadOnly:
+		return 0
+	case m.v6: // routers map ports of IPv4
+		return o.s.port()
+	}
+	return o.s.publicPort()
 }
 
 // ask looks up a hash through all nodes at once. found is called by one goroutine at a time. The error is

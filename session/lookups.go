@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -19,103 +20,168 @@ const (
 	maxLookups  = 4                // under way at a time
 )
 
-// Look-ups are paid in packets: so many a second on average. With 10 000 torrents a round takes about two hours.
+// Look-ups are paid in packets: so many a second on average. Torrents that sleep and have a tracker that answers may use the
+// smaller number only: they lose nothing by waiting, and who has thousands of them does not want to hear of it.
 const (
 	lookPackets = 100
+	calmPackets = 20
 	lookBurst   = 10 * time.Second // what may be saved up
+)
+
+// rank says who is looked up first of those that are due.
+type rank uint8
+
+const (
+	hungryRank rank = iota // it has few peers and wants more
+	alone                  // no tracker of it answers
+	wellKnown              // a tracker does
+	calm                   // the same, and it sleeps
+	ranks      = iota
 )
 
 // lookup is what the schedule knows of one torrent.
 type lookup struct {
-	key    budget.Key
-	due    time.Time
-	last   time.Time     // when the last look-up ended
-	pause  time.Duration // the last one because of hunger, or of silence
-	hungry bool          // it has few peers
-	under  bool          // under way
-	again  bool          // something changed meanwhile: as soon as it is over, another one
-	gone   bool          // it was removed while under way, and is forgotten when that is over
+	date    // when it is due
+	key     budget.Key
+	last    time.Time     // when the last look-up ended
+	pause   time.Duration // the last one because of hunger, or of silence
+	rank    rank          // the agenda in which it is, unless it is under way
+	hungry  bool          // it has few peers
+	tracked bool          // a tracker answers, or may still
+	asleep  bool          // it wants nobody, and is announced only
+	under   bool          // under way
+	again   bool          // something changed meanwhile: as soon as it is over, another one
+	gone    bool          // it was removed while under way, and is forgotten when that is over
 }
 
 // lookups decides which torrent is looked up when. It is pure but for its random source; the
 // caller guards it.
 type lookups struct {
 	rnd     *rand.Rand
-	list    []*lookup
+	byKey   map[budget.Key]*lookup
+	waiting [ranks]agenda[*lookup]
 	running int
 	free    time.Time // when everything that was sent is paid for
+	easy    time.Time // the same at calmPackets a second, for the calm
+	dark    time.Time // no node answers: nothing before
+	darkest time.Duration
+	cost    float64 // packets of a look-up, on average
 }
 
-func (l *lookups) find(k budget.Key) *lookup {
-	for _, e := range l.list {
-		if e.key == k {
-			return e
-		}
+// enter puts e where it waits until at.
+func (l *lookups) enter(e *lookup, at time.Time) {
+	l.waiting[e.rank].remove(e)
+	switch e.rank = wellKnown; {
+	case e.hungry:
+		e.rank = hungryRank
+	case !e.tracked:
+		e.rank = alone
+	case e.asleep:
+		e.rank = calm
 	}
-	return nil
+	if e.at = at; !e.under {
+		l.waiting[e.rank].set(e, at)
+	}
 }
 
-// add enters a torrent, to be looked up at once. For one that is there already it asks for a look-up
+// add enters a torrent that is awake, to be looked up at once. For one that is there already it asks for a look-up
 // as soon as possible.
 func (l *lookups) add(now time.Time, k budget.Key) {
-	e := l.find(k)
+	e := l.byKey[k]
 	if e == nil {
-		e = &lookup{key: k}
-		l.list = append(l.list, e)
+		e = l.put(k)
 	}
-	e.due, e.pause, e.again, e.gone = now, 0, e.under, false
+	e.pause, e.again, e.gone, e.asleep = 0, e.under, false, false
+	l.dark = time.Time{} // somebody waits: it is tried
+	l.enter(e, now)
+}
+
+// addAsleep enters a torrent that sleeps, to be announced within lookEvery.
+func (l *lookups) addAsleep(now time.Time, k budget.Key) {
+	if e := l.byKey[k]; e != nil && !e.gone {
+		return
+	} else if e != nil {
+		e.gone, e.again, e.asleep = false, true, true
+		return
+	}
+	e := l.put(k)
+	e.asleep = true
+	l.enter(e, now.Add(time.Duration(l.rnd.Int64N(int64(lookEvery)))))
+}
+
+func (l *lookups) put(k budget.Key) *lookup {
+	if l.byKey == nil {
+		l.byKey = make(map[budget.Key]*lookup)
+	}
+	e := &lookup{key: k, tracked: true}
+	l.byKey[k] = e
+	return e
+}
+
+// is says what a torrent is now: whether a tracker of it answers, and whether it sleeps.
+func (l *lookups) is(k budget.Key, tracked, asleep bool) {
+	if e := l.byKey[k]; e != nil && (e.tracked != tracked || e.asleep != asleep) {
+		e.tracked, e.asleep = tracked, asleep
+		l.enter(e, e.at)
+	}
 }
 
 // remove forgets a torrent. What is under way ends with done, so that there is never a second look-up of one torrent.
 func (l *lookups) remove(k budget.Key) {
-	if e := l.find(k); e != nil && e.under {
+	e := l.byKey[k]
+	if e == nil {
+		return
+	}
+	if e.under {
 		e.gone = true
 		return
 	}
-	l.list = slices.DeleteFunc(l.list, func(e *lookup) bool { return e.key == k })
+	l.waiting[e.rank].remove(e)
+	delete(l.byKey, k)
 }
 
 // need says that a torrent wants peers though it had enough when it was looked up.
 func (l *lookups) need(k budget.Key) {
-	if e := l.find(k); e != nil && !e.hungry && !e.under && !e.last.IsZero() {
+	if e := l.byKey[k]; e != nil && !e.hungry && !e.under && !e.last.IsZero() {
 		e.hungry, e.pause = true, min(max(2*e.pause, lookWaiting), lookEvery)
-		if at := e.last.Add(e.pause); at.Before(e.due) {
-			e.due = at
+		at := e.at
+		if soon := e.last.Add(e.pause); soon.Before(at) {
+			at = soon
 		}
+		l.enter(e, at)
 	}
 }
 
 // all makes everything due within a time, because the machine was away.
 func (l *lookups) all(now time.Time, within time.Duration) {
-	for _, e := range l.list {
+	l.dark = time.Time{}
+	for _, k := range slices.Sorted(maps.Keys(l.byKey)) {
+		e := l.byKey[k]
 		e.pause = 0
-		if at := now.Add(time.Duration(l.rnd.Int64N(int64(within)))); at.Before(e.due) {
-			e.due = at
+		if at := now.Add(time.Duration(l.rnd.Int64N(int64(within)))); at.Before(e.at) {
+			l.enter(e, at)
 		}
 	}
 }
 
-// next returns a torrent to be looked up now; done must follow. Those with few peers come first, then who
-// waits longest.
+// next returns a torrent to be looked up now; done must follow. Those with few peers come first, then those without a tracker,
+// then who waits longest.
 func (l *lookups) next(now time.Time) (budget.Key, bool) {
-	if l.running == maxLookups || now.Before(l.free) {
+	if l.running == maxLookups || now.Before(l.free) || now.Before(l.dark) {
 		return 0, false
 	}
-	var best *lookup
-	for _, e := range l.list {
-		if e.under || e.due.After(now) {
-			continue
+	for r := range l.waiting {
+		if rank(r) == calm && now.Before(l.easy) {
+			break
 		}
-		if best == nil || e.hungry && !best.hungry || e.hungry == best.hungry && e.due.Before(best.due) {
-			best = e
+		if e, ok := l.waiting[r].due(now); ok {
+			l.waiting[r].remove(e)
+			e.under, e.again = true, false
+			l.running++
+			return e.key, true
 		}
 	}
-	if best == nil {
-		return 0, false
-	}
-	best.under, best.again = true, false
-	l.running++
-	return best.key, true
+	return 0, false
 }
 
 // result is what came of a look-up.
@@ -129,11 +195,8 @@ type result struct {
 // done ends a look-up and decides about the next one.
 func (l *lookups) done(now time.Time, k budget.Key, r result) {
 	l.running--
-	if least := now.Add(-lookBurst); l.free.Before(least) {
-		l.free = least
-	}
-	l.free = l.free.Add(time.Duration(r.packets) * time.Second / lookPackets)
-	e := l.find(k)
+	e := l.byKey[k]
+	l.pay(now, r, e != nil && e.rank == calm)
 	if e == nil {
 		return
 	}
@@ -142,10 +205,11 @@ func (l *lookups) done(now time.Time, k budget.Key, r result) {
 		return
 	}
 	needed := e.hungry
-	e.under, e.last, e.hungry = false, now, r.hungry
+	e.last, e.hungry = now, r.hungry
 	switch {
 	case e.again:
-		e.again, e.due = false, now
+		e.again = false
+		l.enter(e, now)
 		return
 	case r.silent:
 		e.pause = min(max(2*e.pause, lookBlind), lookWaiting)
@@ -161,10 +225,44 @@ func (l *lookups) done(now time.Time, k budget.Key, r result) {
 		if !needed { // else the next need comes later than this one
 			e.pause = 0
 		}
-		e.due = now.Add(lookEvery + time.Duration(l.rnd.Int64N(int64(lookEvery))))
+		l.enter(e, now.Add(lookEvery+time.Duration(l.rnd.Int64N(int64(lookEvery)))))
 		return
 	}
-	e.due = now.Add(e.pause - e.pause/8 + time.Duration(l.rnd.Int64N(int64(e.pause/4))))
+	l.enter(e, now.Add(e.pause-e.pause/8+time.Duration(l.rnd.Int64N(int64(e.pause/4)))))
+}
+
+// pay charges a look-up. While no node answers all wait, longer and longer: it costs nothing, but thousands are tried.
+func (l *lookups) pay(now time.Time, r result, calm bool) {
+	charge := func(paid *time.Time, rate int) {
+		if least := now.Add(-lookBurst); paid.Before(least) {
+			*paid = least
+		}
+		*paid = paid.Add(time.Duration(r.packets) * time.Second / time.Duration(rate))
+	}
+	charge(&l.free, lookPackets)
+	if calm {
+		charge(&l.easy, calmPackets)
+	}
+	if r.silent {
+		l.darkest = min(max(2*l.darkest, lookBlind/2), lookWaiting/2)
+		l.dark = now.Add(l.darkest)
+		return
+	}
+	l.dark, l.darkest = time.Time{}, 0
+	if l.cost == 0 {
+		l.cost = float64(r.packets)
+	}
+	l.cost += (float64(r.packets) - l.cost) / 16
+}
+
+// every is how long it takes, as things are, until each torrent was announced once; zero when there are none.
+func (l *lookups) every() time.Duration {
+	if len(l.byKey) == 0 {
+		return 0
+	}
+	round := float64(len(l.byKey)) * l.cost / lookPackets
+	round = max(round, float64(len(l.waiting[calm].list))*l.cost/calmPackets)
+	return max(lookEvery+lookEvery/2, time.Duration(round*float64(time.Second)))
 }
 
 // wake returns when next may have something; zero for not before a change.
@@ -172,13 +270,22 @@ func (l *lookups) wake() (at time.Time) {
 	if l.running == maxLookups {
 		return at
 	}
-	for _, e := range l.list {
-		if !e.under && (at.IsZero() || e.due.Before(at)) {
-			at = e.due
+	for r := range l.waiting {
+		next := l.waiting[r].next()
+		if next.IsZero() {
+			continue
+		}
+		if rank(r) == calm && next.Before(l.easy) {
+			next = l.easy
+		}
+		if at.IsZero() || next.Before(at) {
+			at = next
 		}
 	}
-	if !at.IsZero() && at.Before(l.free) {
-		at = l.free
+	for _, least := range []time.Time{l.free, l.dark} {
+		if !at.IsZero() && at.Before(least) {
+			at = least
+		}
 	}
 	return at
 }

@@ -203,7 +203,65 @@ func TestLookupsNeverTwice(t *testing.T) {
 	}
 	l.remove(7)
 	l.done(now, 7, result{})
-	if _, ok := l.next(now.Add(time.Hour)); ok || len(l.list) != 0 || l.running != 0 {
-		t.Errorf("%d torrents are left, %d under way", len(l.list), l.running)
+	if _, ok := l.next(now.Add(time.Hour)); ok || len(l.byKey) != 0 || l.running != 0 {
+		t.Errorf("%d torrents are left, %d under way", len(l.byKey), l.running)
+	}
+}
+
+// TestY04LookupsSleepers: of torrents that sleep those without a tracker that answers go first, and the others take a fifth of the budget;
+// one that is added meanwhile is looked up at once. How long a round takes is what is said of it.
+func TestY04LookupsSleepers(t *testing.T) {
+	const many = 1000 / fewer
+	b := newLookBench(t, 0)
+	for i := range budget.Key(many) {
+		b.addAsleep(b.now, i+1)
+		b.is(i+1, i%10 != 0, true)
+	}
+	sent := 0
+	ask := func(budget.Key) result { sent += 60; return result{packets: 60} }
+	got := b.until(lookEvery, ask)
+	lonely, others := 0, 0
+	for k := range got {
+		if (k-1)%10 == 0 {
+			lonely++
+		} else {
+			others++
+		}
+	}
+	if lonely != many/10 {
+		t.Errorf("%d of %d without a tracker were announced in %v", lonely, many/10, lookEvery)
+	}
+	calm := int(lookEvery/time.Second)*calmPackets/60 + int(lookBurst/time.Second)*calmPackets/60 + maxLookups
+	if others > calm || others < min(calm/2, many/2) {
+		t.Errorf("%d with a tracker were announced in %v, %d may be", others, lookEvery, calm)
+	}
+	b.add(b.now, many+1)
+	if first := b.until(10*time.Second, ask)[many+1]; len(first) != 1 || first[0] > 5*time.Second {
+		t.Errorf("a new torrent is looked up after %v", first)
+	}
+	every := b.every()
+	for k := range b.until(every+every/4, ask) {
+		got[k] = append(got[k], 0)
+	}
+	if len(got) != many+1 {
+		t.Errorf("after %v, which is said to be a round, %d of %d were announced", every, len(got), many+1)
+	}
+	b.remove(1)
+	b.is(1, false, false)
+	if b.byKey[1] != nil || (&lookups{}).every() != 0 {
+		t.Error("what was removed comes back")
+	}
+}
+
+// TestY04LookupsDark: while no node answers thousands of torrents are not tried one after the other.
+func TestY04LookupsDark(t *testing.T) {
+	b := newLookBench(t, 0)
+	for i := range budget.Key(5000 / fewer) {
+		b.addAsleep(b.now, i+1)
+	}
+	tries := 0
+	b.until(2*time.Hour, func(budget.Key) result { tries++; return result{silent: true} })
+	if most := 2 * 120 * maxLookups; tries > most || tries < 100 {
+		t.Errorf("%d look-ups in two hours in which nobody answers", tries)
 	}
 }

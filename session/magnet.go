@@ -31,15 +31,20 @@ func (t *torrent) search() (*search, error) {
 	if t.known.Load() {
 		return nil, nil
 	}
-	s := &search{sw: swarm.New(t.config()), ended: make(chan struct{})}
+	s := &search{ended: make(chan struct{})}
+	t.orders.update(func(w *wishes) {
+		s.sw = swarm.New(t.config(w))
+		t.swarm.Store(s.sw)
+	})
 	ctx, cancel := context.WithCancel(t.ctx)
 	s.cancel = cancel
-	t.swarm.Store(s.sw)
 	t.s.wg.Go(func() {
 		defer close(s.ended)
 		_ = s.sw.Run(ctx) // ends with its context only
 	})
-	t.goOnline()
+	if !t.orders.get().paused {
+		t.goOnline()
+	}
 	select {
 	case tor := <-t.met:
 		return s, t.learn(tor)
@@ -50,7 +55,7 @@ func (t *torrent) search() (*search, error) {
 
 // learn takes the info dictionary that was found.
 func (t *torrent) learn(found *metainfo.Torrent) error {
-	tor := &metainfo.Torrent{ID: found.ID, Info: found.Info, InfoBytes: found.InfoBytes, Trackers: t.trackers}
+	tor := &metainfo.Torrent{ID: found.ID, Info: found.Info, InfoBytes: found.InfoBytes, Trackers: t.orders.get().trackers}
 	t.s.log.Info("info dictionary found", "torrent", t.id, "name", tor.Info.Name(), "bytes", len(tor.InfoBytes))
 	if tor.Info.Private() {
 		t.s.log.Info("the torrent is private: only its trackers are asked for peers from now on", "torrent", t.id)
@@ -63,6 +68,7 @@ func (t *torrent) learn(found *metainfo.Torrent) error {
 		if err == nil {
 			err = state.WriteFile(t.s.cfg.State, t.name+torrentSuffix, b)
 		}
+		t.kept.Store(err == nil)
 		if err != nil {
 			t.s.log.Warn("what was found is not remembered", "torrent", t.id, "err", err)
 		}
@@ -70,10 +76,10 @@ func (t *torrent) learn(found *metainfo.Torrent) error {
 	return t.openFiles()
 }
 
-// kept returns what an earlier run found for this magnet link, nil when there is nothing of use. The trackers are those
+// stored returns what an earlier run found for this magnet link, nil when there is nothing of use. The trackers are those
 // of the link at hand, if it has any.
-func (t *torrent) kept() *metainfo.Torrent {
-	if t.add.Magnet == nil || !t.remembers() {
+func (t *torrent) stored() *metainfo.Torrent {
+	if t.s.cfg.State == nil {
 		return nil
 	}
 	b, err := state.ReadFile(t.s.cfg.State, t.name+torrentSuffix, metainfo.MaxTorrentFile)
@@ -91,8 +97,8 @@ func (t *torrent) kept() *metainfo.Torrent {
 		t.s.log.Warn("what was found earlier for a magnet link cannot be used", "torrent", t.id, "err", err)
 		return nil
 	}
-	if len(t.trackers) == 0 {
-		t.trackers = tor.Trackers
+	if len(t.orders.get().trackers) == 0 {
+		t.orders.update(func(w *wishes) { w.trackers = tor.Trackers })
 	}
 	return tor
 }
@@ -108,8 +114,12 @@ func (t *torrent) usable() error {
 // title is what the torrent is called: foreign text, if not its hash.
 func (t *torrent) title() string {
 	switch {
-	case t.known.Load() || t.add.Magnet == nil:
+	case t.known.Load():
 		return t.tor.Info.Name()
+	case t.was != nil:
+		return t.was.Name
+	case t.add.Magnet == nil:
+		return t.add.Torrent.Info.Name()
 	case t.add.Magnet.Name != "":
 		return t.add.Magnet.Name
 	}
@@ -134,8 +144,13 @@ func Selected(info *metainfo.Info, choice []metainfo.Range) ([]uint8, error) {
 	return files, nil
 }
 
-// Torrent returns what a torrent holds; nil while that is not known (see Add.Magnet).
-func (s *Session) Torrent(id metainfo.ID) (*metainfo.Torrent, error) {
+// Torrent returns what a torrent holds; nil while that is not known (see Add.Magnet). Of one that sleeps it is
+// read from the disk.
+func (s *Session) Torrent(id metainfo.ID) (tor *metainfo.Torrent, err error) {
+	if _, p := s.reg.sleeping(id.Wire()); p != nil {
+		err = s.lookAsleep(s.ctx, p, func(t *torrent) { tor = t.tor })
+		return tor, err
+	}
 	t, err := s.reg.get(id)
 	if err != nil || !t.known.Load() {
 		return nil, err

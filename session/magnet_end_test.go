@@ -36,7 +36,7 @@ func TestMagnetRemovedAtOnce(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		n.s.announce.mu.Lock()
-		left := len(n.s.announce.list)
+		left := len(n.s.announce.byKey)
 		n.s.announce.mu.Unlock()
 		if left != 0 {
 			t.Errorf("%d torrents are announced", left)

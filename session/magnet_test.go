@@ -60,8 +60,8 @@ func TestMagnet(t *testing.T) {
 		if err := n.s.SetPriorities(ctx, w.tor.ID, nil); !errors.Is(err, swarm.ErrNoMetadata) {
 			t.Error(err)
 		}
-		if err := n.s.SetSequential(ctx, w.tor.ID, true); err == nil {
-			t.Error("sequential")
+		if err := n.s.SetSequential(ctx, w.tor.ID, true); err != nil {
+			t.Error(err)
 		}
 		if f, err := n.s.Files(ctx, w.tor.ID); f != nil || err != nil {
 			t.Error(f, err)
@@ -227,8 +227,11 @@ func TestMagnetCannotBegin(t *testing.T) {
 				if peers, err := seed.s.Peers(t.Context(), w.tor.ID); len(peers) != 0 || err != nil {
 					t.Errorf("still connected: %v, %v", peers, err)
 				}
-				if err := n.s.Resume(t.Context(), w.tor.ID); err == nil || n.status().Phase != status.Failed {
+				if err := n.s.Resume(t.Context(), w.tor.ID); err != nil { // it is tried again, from the beginning
 					t.Errorf("resumed: %v", err)
+				}
+				if err := n.fails(time.Minute); !errors.Is(err, tt.want) {
+					t.Error(err)
 				}
 				if err := n.s.Remove(t.Context(), w.tor.ID); err != nil {
 					t.Error(err)

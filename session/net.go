@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 )
 
 // Net is the network as the session uses it. All methods may be called from
@@ -101,4 +103,31 @@ func (SystemNet) Lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 		as[i] = as[i].Unmap()
 	}
 	return as, err
+}
+
+// Control opens what a daemon is steered through: it is apart from Net, so that neither the host of --listen nor whatever
+// peers are bound to has a say in it. The zero value is ready, and its methods may be called from any goroutine.
+type Control struct{}
+
+// Listen listens by "tcp" on host:port, or by "unix" on a path, where only this user may connect. The path must be free.
+func (Control) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	if network != "unix" {
+		return (&net.ListenConfig{}).Listen(ctx, network, address)
+	}
+	lc := net.ListenConfig{Control: private}
+	l, err := lc.Listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(address, 0o600); err != nil { // where private could not see to it
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Inherited makes a listener of a file that the service manager has opened and handed over. It takes the file over; the path
+// of a unix socket stays when the listener is closed.
+func (Control) Inherited(f *os.File) (net.Listener, error) {
+	defer f.Close()
+	return net.FileListener(f)
 }

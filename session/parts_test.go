@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"shoal/piece"
 )
@@ -78,6 +79,49 @@ func TestPartsSurviveRestart(t *testing.T) {
 			checkPiece(t, w, n, i)
 		}
 	})
+}
+
+// TestR01PartsOfAnEarlierRun: a torrent was removed and its files deleted, but what was kept of those that nobody chose is there still. When it
+// comes again, for all files, nothing of that looks like somebody else's; neither does it after a kill at any moment.
+func TestR01PartsOfAnEarlierRun(t *testing.T) {
+	for calls := 1; ; calls++ {
+		over := false
+		synctest.Test(t, func(t *testing.T) {
+			w := newSim(t, 2<<20, 64<<10)
+			defer w.close()
+			files := w.folder(64<<10, 300_000, 600_000, 500_000)
+			seed := w.node(quick)
+			seed.putFolder(files)
+			seed.start(Add{Seed: true})
+			n := w.node(quick)
+			ctx := t.Context()
+			n.start(Add{Peers: []string{seed.addr()}, Priorities: []uint8{0, 1, 0}})
+			if err := errors.Join(n.s.Wait(ctx, w.tor.ID), n.s.Remove(ctx, w.tor.ID), n.disk.Remove(files[1].Path)); err != nil {
+				t.Fatal(err)
+			}
+			n.stop()
+			if _, err := n.disk.Lstat("." + w.tor.ID.String() + ".parts"); err != nil {
+				t.Fatal("nothing was kept apart:", err)
+			}
+			n.life = newLife(calls)
+			n.start(Add{}) // nobody brings anything: files that look like somebody else's would have to be right
+			select {
+			case <-n.life.ended:
+			case <-time.After(time.Minute):
+				over = true
+			}
+			n.stop()
+			n.life = nil
+			n.start(Add{Peers: []string{seed.addr()}})
+			if err := n.s.Wait(ctx, w.tor.ID); err != nil {
+				t.Errorf("after a kill in call %d: %v", calls, err)
+			}
+		})
+		if over || t.Failed() {
+			t.Logf("%d changing calls", calls-1)
+			return
+		}
+	}
 }
 
 // checkPiece reads the content back past the session.

@@ -36,6 +36,7 @@ func newRecorder(t *torrent, old *state.Record) *recorder {
 			Files: make([]state.File, len(t.info.Files())),
 		}
 	}
+	r.rec.Names, r.rec.Renaming = t.orders.get().names, [2]string{}
 	r.rec.ID, r.rec.Dir, r.rec.BootID, r.rec.Clean = t.id, t.add.Folder.Path(), t.s.cfg.BootID, false
 	return r
 }

@@ -18,6 +18,7 @@ const (
 // scraped is what scrapes told of one torrent; announcer.mu guards it.
 type scraped struct {
 	looked bool      // somebody wants to know
+	listed bool      // it is in announcer.curious
 	last   time.Time // when trackers were asked; zero for never
 	told   map[string]told
 }
@@ -29,19 +30,32 @@ type told struct {
 
 // counts returns the newer of what a tracker told by announce and by scrape.
 func (s *scraped) counts(st *tracker.State) tracker.Counts {
-	c := tracker.Counts{Complete: st.Complete, Incomplete: st.Incomplete}
+	c := tracker.Counts{Complete: st.Complete, Incomplete: st.Incomplete, Downloaded: -1}
 	if k, ok := s.told[st.URL]; ok && (st.Complete < 0 || k.at.After(st.Last)) {
-		c = k.Counts
+		return k.Counts
+	} else if ok {
+		c.Downloaded = k.Downloaded
 	}
 	return c
 }
 
-// scrapeRound starts the scrapes that are due, one request a tracker for all torrents. The caller holds mu.
+// wonder notes that somebody wants to know about e. The caller holds mu.
+func (a *announcer) wonder(e *announced) {
+	if e.looked = true; !e.listed {
+		e.listed, a.curious = true, append(a.curious, e)
+	}
+}
+
+// scrapeRound starts the scrapes that are due, one request a tracker for all torrents. Who cannot be scraped yet is looked at again
+// when somebody asks again or a tracker answers. The caller holds mu.
 func (a *announcer) scrapeRound(ctx context.Context, now time.Time) {
 	var urls []string
 	var asked map[string][]*announced
-	for _, e := range a.list {
-		if !e.looked || !e.last.IsZero() && now.Sub(e.last) < scrapeEvery {
+	list := a.curious
+	a.curious = nil
+	for _, e := range list {
+		e.listed = false
+		if !e.last.IsZero() && now.Sub(e.last) < scrapeEvery || a.byKey[e.torrent] != e {
 			continue
 		}
 		n := 0
@@ -76,7 +90,7 @@ func (a *announcer) scrape(ctx context.Context, url string, list []*announced) {
 	defer leave()
 	ids := make([]metainfo.ID, len(list))
 	for i, e := range list {
-		ids[i] = e.t.id
+		ids[i] = e.id
 	}
 	all, err := a.current().Scrape(ctx, url, ids)
 	if err != nil {

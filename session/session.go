@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"shoal/internal/block"
+	"shoal/internal/fsys"
 	"shoal/piece"
 	"shoal/status"
 )
@@ -36,9 +37,10 @@ type Session struct {
 	log    *slog.Logger
 	peerID [20]byte
 
-	doors []*door
-	addrs []netip.AddrPort
-	live  live
+	doors   []*door
+	addrs   []netip.AddrPort
+	live    live
+	outside *outside
 
 	pool  block.Pool
 	disk  *piece.Disk
@@ -50,6 +52,10 @@ type Session struct {
 	wg     sync.WaitGroup
 
 	reg      registry
+	waking   chan struct{} // one token a torrent that is waking
+	hush     sync.Mutex    // held while one that sleeps is paused or resumed
+	limits   shared
+	block    blocked
 	crypt    *crypt
 	dial     *dialer
 	deal     *dealer
@@ -74,11 +80,14 @@ func New(cfg Config) (*Session, error) {
 	rnd := rand.New(rand.NewPCG(cfg.Seed, 0x73686f616c))
 	s.peerID = newPeerID(rnd)
 	s.reg = registry{rnd: rnd}
+	s.waking = make(chan struct{}, maxWaking)
 	s.overlay.s = s
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.limits.set(cfg.Limits, cfg.MaxPeers)
 	s.crypt = newCrypt(cfg.Encryption)
+	s.outside = newOutside()
 	s.dial = newDialer(s)
-	s.deal = newDealer(cfg.Limits)
+	s.deal = newDealer(cfg.Limits.WithDefaults())
 	s.deal.find = s.reg.byKey
 	s.announce = newAnnouncer(s)
 	s.keep = newKeeper(s)
@@ -114,9 +123,9 @@ func (s *Session) Run(ctx context.Context) error {
 	s.overlay.run(s.ctx)
 
 	<-ctx.Done()
-	list := s.reg.close()
+	s.reg.close()
 	var last sync.WaitGroup
-	last.Go(func() { s.announce.goodbyes(s.announce.remove(list...)) })
+	last.Go(func() { s.announce.goodbyes(s.announce.end()) })
 	s.cancel()
 	for _, d := range s.doors {
 		d.close()
@@ -213,12 +222,11 @@ func (c Config) withDefaults() (Config, error) {
 		_, _ = crand.Read(b[:]) // never fails
 		c.Seed = binary.LittleEndian.Uint64(b[:])
 	}
-	c.Limits = c.Limits.WithDefaults()
-	if c.MaxPeers <= 0 {
-		c.MaxPeers = 100
-	}
 	if c.OpenFiles <= 0 {
 		c.OpenFiles = 128
+	}
+	if c.OpenFolder == nil {
+		c.OpenFolder = fsys.OpenDir
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

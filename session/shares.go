@@ -22,6 +22,7 @@ type shares struct {
 	swarms     []*swarm.Swarm
 	interested []int
 	want       []int
+	prios      []budget.Priority
 	slots      []int
 	conns      []int
 }
@@ -30,7 +31,7 @@ type share struct{ slots, conns int }
 
 // deal tells each swarm its share where that has changed.
 func (d *shares) deal(list []*torrent) {
-	d.list, d.swarms, d.interested, d.want = d.list[:0], d.swarms[:0], d.interested[:0], d.want[:0]
+	d.list, d.swarms, d.interested, d.want, d.prios = d.list[:0], d.swarms[:0], d.interested[:0], d.want[:0], d.prios[:0]
 	now := make(map[*torrent]share, len(d.told))
 	for _, t := range list {
 		sw := t.running()
@@ -48,23 +49,22 @@ func (d *shares) deal(list []*torrent) {
 			}
 		}
 		d.interested, d.want = append(d.interested, interested), append(d.want, want)
+		d.prios = append(d.prios, budget.Priority(t.orders.get().limits.Priority))
 	}
-	l := d.s.cfg.Limits
+	l, most := d.s.limits.get()
 	first := int(time.Since(d.begun) / turnEvery)
-	d.slots = budget.Slots(d.slots[:0], l.Slots, l.Up, d.interested, first)
-	d.conns = budget.Connections(d.conns[:0], l.Connections, d.s.cfg.MaxPeers, d.want, first)
+	d.slots = budget.Slots(d.slots[:0], l.Slots, l.Up, d.interested, d.prios, first)
+	d.conns = budget.Connections(d.conns[:0], l.Connections, most, d.want, d.prios, first)
 	for i, t := range d.list {
 		is, was := share{d.slots[i], d.conns[i]}, d.told[t]
-		if t.add.MaxPeers > 0 {
-			is.conns = min(is.conns, t.add.MaxPeers)
-		}
 		if _, ok := d.told[t]; !ok {
-			was = firstShare(d.s, t)
+			was = firstShare(d.s, t.orders.get().limits)
 		}
 		// Connections are not ended for a little: the total is kept by the dialer in any case.
 		if is.conns < was.conns && is.conns > was.conns-max(4, was.conns/8) {
-			is.conns = was.conns
+			is.conns = min(was.conns, most)
 		}
+		is.conns = t.orders.get().limits.most(is.conns)
 		if is.slots != was.slots {
 			d.swarms[i].SetSlots(is.slots)
 		}
@@ -77,13 +77,11 @@ func (d *shares) deal(list []*torrent) {
 }
 
 // firstShare is what a torrent begins with, until the next deal.
-func firstShare(s *Session, t *torrent) share {
-	first := share{slots: -1, conns: s.cfg.MaxPeers}
-	if s.cfg.Limits.Slots > 0 {
+func firstShare(s *Session, own TorrentLimits) share {
+	l, most := s.limits.get()
+	first := share{slots: -1, conns: own.most(most)}
+	if l.Slots > 0 {
 		first.slots = 1 // others may have the rest
-	}
-	if t.add.MaxPeers > 0 {
-		first.conns = min(first.conns, t.add.MaxPeers)
 	}
 	return first
 }

@@ -78,7 +78,7 @@ type node struct {
 	host        *simnet.Host
 	disk, state *fsys.Mem
 	life        *life         // when set, that of the process
-	slow        time.Duration // how long the payload's disk takes for a write
+	slow, reads time.Duration // how long the payload's disk takes for a write, and for a read
 	cfg         Config
 	s           *Session
 	stop        func() // ends the session and waits for it
@@ -102,8 +102,8 @@ func (n *node) start(a Add) {
 
 func (n *node) try(a Add) error {
 	n.run()
-	if a.Folder = n.mortal(n.disk); n.slow > 0 {
-		a.Folder = slowDisk{FS: a.Folder, write: n.slow}
+	if a.Folder = n.mortal(n.disk); n.slow+n.reads > 0 {
+		a.Folder = slowDisk{FS: a.Folder, write: n.slow, read: n.reads}
 	}
 	if a.MetadataOnly {
 		a.Folder = nil

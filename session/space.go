@@ -53,7 +53,7 @@ func (s *Session) lookForSpace(t *torrent) {
 	t.mu.Lock()
 	w := t.space
 	t.mu.Unlock()
-	if w.why == nil || time.Since(w.since) < w.pause || t.paused.Load() {
+	if w.why == nil || time.Since(w.since) < w.pause || t.orders.get().paused {
 		return
 	}
 	have := t.running().Have()
@@ -64,7 +64,7 @@ func (s *Session) lookForSpace(t *torrent) {
 	s.log.Info("there is space again", "torrent", t.id)
 	s.wg.Go(func() {
 		err := s.goOn(t.ctx, t)
-		if err == nil && t.paused.Load() { // by the user, meanwhile
+		if err == nil && t.orders.get().paused { // by the user, meanwhile
 			err = s.Pause(t.ctx, t.id)
 		}
 		if err != nil && t.ctx.Err() == nil {
@@ -76,8 +76,8 @@ func (s *Session) lookForSpace(t *torrent) {
 // goOn lets a torrent go on that was paused, failed or waits for space.
 func (s *Session) goOn(ctx context.Context, t *torrent) error {
 	sw := t.running()
-	if sw == nil || t.over.Load() {
-		return fmt.Errorf("%s cannot be resumed, it must be added again", t.title())
+	if sw == nil {
+		return nil
 	}
 	_, failure, _ := t.look()
 	if failure != nil && t.begun.Load() {
@@ -93,6 +93,6 @@ func (s *Session) goOn(ctx context.Context, t *torrent) error {
 			return err
 		}
 	}
-	s.announce.add(t)
+	t.goOnline()
 	return nil
 }

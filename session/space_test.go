@@ -48,7 +48,7 @@ func TestS07PlaceIsThere(t *testing.T) {
 		n.disk.SetFAT(0)
 		size := int64(len(w.data))
 		n.disk.SetFree(size + 64<<10)
-		a := Add{Peers: []string{seed.addr()}, Down: 200 << 10}
+		a := Add{Peers: []string{seed.addr()}, Limits: TorrentLimits{Down: 200 << 10}}
 		n.start(a)
 		time.Sleep(2 * time.Second)
 		missing := size - n.status().Have
@@ -68,7 +68,7 @@ func TestS07GoesOnInItsPlace(t *testing.T) {
 		n := w.node(quick)
 		n.disk.SetFAT(0)
 		size := int64(len(w.data))
-		n.start(Add{Peers: []string{seed.addr()}, Down: 400 << 10, WaitForSpace: true})
+		n.start(Add{Peers: []string{seed.addr()}, Limits: TorrentLimits{Down: 400 << 10}, WaitForSpace: true})
 		n.disk.SetFree(size - 128<<10)
 		for n.status().Phase != status.Failed {
 			time.Sleep(100 * time.Millisecond)

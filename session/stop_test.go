@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -97,6 +98,9 @@ func TestNothingAfterTheEnd(t *testing.T) {
 		}
 		if err := seed.s.Pause(context.Background(), w.tor.ID); err == nil {
 			t.Error("Pause after the end must fail")
+		}
+		if err := seed.s.SetSequential(context.Background(), w.tor.ID, true); !errors.Is(err, ErrStopped) {
+			t.Errorf("SetSequential after the end: %v", err)
 		}
 		if _, err := seed.s.Peers(context.Background(), w.tor.ID); err != nil {
 			t.Errorf("Peers after the end: %v", err)

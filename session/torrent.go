@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,27 +21,31 @@ import (
 // torrent is the session's side of one torrent. What is set before it enters
 // the registry never changes; the rest says how it is guarded.
 type torrent struct {
-	s        *Session
-	key      budget.Key
-	seed     uint64
-	id       metainfo.ID
-	add      Add // its Priorities are set with info
-	trackers [][]string
-	added    time.Time
-	name     string    // of its files in the state folder
-	lock     io.Closer // nil when nothing is remembered
+	s      *Session
+	key    budget.Key
+	seed   uint64
+	id     metainfo.ID
+	add    Add // what orders hold may be out of date in it
+	orders *orders
+	added  time.Time
+	name   string    // of its files in the state folder
+	lock   io.Closer // nil when nothing is remembered
 
 	contents
+	lineage
 
 	ctx    context.Context // ends when the torrent is removed or the session ends
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when run has returned
+	rest
 
-	swarm   atomic.Pointer[swarm.Swarm] // nil until the check is over; of a magnet link there from the first
-	checked atomic.Int64                // pieces looked at so far by check
-	removed atomic.Bool                 // no record is to be left
-	paused  atomic.Bool                 // by the user
-	told    atomic.Bool                 // trackers heard of the completion
+	swarm     atomic.Pointer[swarm.Swarm] // nil until the check is over; of a magnet link there from the first
+	checked   atomic.Int64                // pieces looked at so far by check
+	removed   atomic.Bool                 // no record is to be left
+	erases    atomic.Bool                 // nor files; set before removed
+	undeleted error                       // what was to be, and is not; to be read once ended
+	told      atomic.Bool                 // trackers heard of the completion
+	asked     atomic.Bool                 // the swarm has the peers that the user typed
 
 	outcome
 }
@@ -52,11 +57,25 @@ type contents struct {
 	over         atomic.Bool // it could not begin, and never will
 	private      atomic.Bool // as far as known
 	met          chan *metainfo.Torrent
+	bare         *metainfo.Torrent // without names that the user gave
 	tor          *metainfo.Torrent
 	info         *metainfo.Info
 	store        *piece.Store // nil with Add.MetadataOnly
 	opened       opening      // what was found in the folder
+	choosing     sync.Mutex   // held while files are chosen, until begun by begin
+	chosen       []uint8      // as the store knows it; guarded by choosing
 	record       *recorder
+}
+
+// rest is what a torrent needs to fall asleep and wake.
+type rest struct {
+	order    uint64        // that of its seat
+	woken    bool          // it slept before
+	kept     atomic.Bool   // of a magnet link: its info dictionary is in the state folder
+	up       chan struct{} // closed when its swarm is there, or it failed
+	released chan struct{} // closed when lock and folder are given back
+	touched  time.Time     // somebody asked for it; registry.mu guards it
+	quiet    time.Time     // it has no peers since; zero when it has. Belongs to the inspector
 }
 
 // outcome is what one can wait for: completion or failure.
@@ -101,7 +120,11 @@ func (o *outcome) stopped() error {
 // save the record, give everything back.
 func (t *torrent) run() {
 	defer close(t.ended)
-	search, err := t.search()
+	var search *search
+	err := t.takeOver()
+	if err == nil {
+		search, err = t.search()
+	}
 	var have metainfo.Bitfield
 	if err == nil && !t.add.MetadataOnly {
 		have, err = t.check(t.ctx)
@@ -112,6 +135,7 @@ func (t *torrent) run() {
 			err = t.begin(have, search)
 		}
 	}
+	close(t.up)
 	switch {
 	case err == nil && t.add.MetadataOnly:
 		t.set(func() { t.complete = true })
@@ -131,13 +155,19 @@ func (t *torrent) run() {
 	search.stop()
 	t.s.dial.drop(t.key)
 	t.s.deal.drop(t.key)
+	if !t.owns() {
+		t.giveUp()
+		return
+	}
 	if t.last(err == nil) {
+		t.undeleted = t.erase()
 		t.release()
 		return
 	}
 	go func() { // a disk that hangs keeps a save from ending: until then the torrent is not given back
 		_ = t.record.end(context.Background())
 		t.forget()
+		_ = t.erase() // it says so
 		t.release()
 	}()
 }
@@ -168,8 +198,13 @@ func (t *torrent) last(worked bool) (quiet bool) {
 	return quiet
 }
 
-// release gives lock and folder back.
+// release gives lock and folder back, or lets the heir have them.
 func (t *torrent) release() {
+	defer close(t.released)
+	if t.next.Load() != nil {
+		close(t.given)
+		return
+	}
 	if t.lock != nil {
 		_ = t.lock.Close() // the process's end would do the same
 	}
@@ -188,6 +223,7 @@ func (t *torrent) prepare(have metainfo.Bitfield) error {
 		return fmt.Errorf("%s: %d of %d pieces in %s are missing or damaged: %w", t.info.Name(),
 			have.Len()-have.Count(), have.Len(), t.add.Folder.Path(), ErrIncomplete)
 	case t.add.Seed:
+		t.s.keep.begin(t, have)
 		return nil
 	case t.opened.foreign && have.Count() == 0 && have.Len() > 0 && !t.add.Overwrite:
 		return fmt.Errorf("%s in %s does not belong to this torrent: %w; move it away, or have it overwritten (--overwrite)",
@@ -196,6 +232,7 @@ func (t *torrent) prepare(have metainfo.Bitfield) error {
 	if err := t.cutLong(); err != nil {
 		return err
 	}
+	t.s.keep.begin(t, have)
 	if err := t.store.Create(t.add.Preallocate); err != nil {
 		return fmt.Errorf("prepare the files: %w", err)
 	}
@@ -226,15 +263,16 @@ func (t *torrent) cutLong() error {
 	return nil
 }
 
-// config is what a swarm of this torrent needs, as far as it is known.
-func (t *torrent) config() swarm.Config {
+// config is what a swarm of this torrent needs, as far as it is known. The wishes are locked as long as the swarm is not
+// there to hear of others.
+func (t *torrent) config(w *wishes) swarm.Config {
 	s := t.s
-	up, down := s.deal.limit(t.key, t.add.Up, t.add.Down)
-	first := firstShare(s, t)
+	up, down := s.deal.limit(t.key, w.limits)
+	first := firstShare(s, w.limits)
 	return swarm.Config{
 		ID: t.id, PeerID: s.peerID, Name: t.title(), Disk: s.disk, Host: host{t},
 		Seed: t.seed, MaxPeers: first.conns, UploadSlots: max(first.slots, 0), Port: s.port(), DHTPort: s.overlay.port(), Client: s.cfg.Client,
-		Sequential: t.add.Sequential, SuperSeed: superSeed(t.add.NoSuperSeed),
+		Sequential: w.sequential, Paused: w.paused, SuperSeed: superSeed(t.add.NoSuperSeed),
 		LimitedUp: up, LimitedDown: down, Scope: t.mayUse, NoPex: s.cfg.NoPex,
 	}
 }
@@ -242,22 +280,40 @@ func (t *torrent) config() swarm.Config {
 // begin makes the torrent's swarm, or has that of the search download and serve. It fails when that has ended before.
 func (t *torrent) begin(have metainfo.Bitfield, search *search) error {
 	s := t.s
-	rec := t.record.get()
-	cfg := t.config()
-	cfg.Info, cfg.Metadata, cfg.Have, cfg.Store, cfg.Priorities = t.info, t.tor.InfoBytes, have, t.store, t.add.Priorities
-	cfg.DownTotal, cfg.UpTotal = rec.DownTotal, rec.UpTotal
+	t.choosing.Lock()
+	defer t.choosing.Unlock()
+	if files := t.orders.get().priorities; !slices.Equal(files, t.chosen) { // since the files were opened
+		if err := t.choose(files); err != nil {
+			return err
+		}
+	}
 	s.deal.hold(t.key, t.holds())
-	s.keep.begin(t, have)
+	s.keep.syncs(t)
+	rec := t.record.get()
+	whole := func(w *wishes) swarm.Config {
+		cfg := t.config(w)
+		cfg.Info, cfg.Metadata, cfg.Have, cfg.Store, cfg.Priorities = t.info, t.tor.InfoBytes, have, t.store, w.priorities
+		cfg.DownTotal, cfg.UpTotal, cfg.Paused = rec.DownTotal, rec.UpTotal, w.paused || t.fault != nil
+		return cfg
+	}
 	if search == nil {
-		t.swarm.Store(swarm.New(cfg))
-	} else if err := search.sw.Begin(t.ctx, cfg); err != nil {
-		return err
+		t.orders.update(func(w *wishes) { t.swarm.Store(swarm.New(whole(w))) })
+	} else {
+		w := t.orders.get()
+		if err := search.sw.Begin(t.ctx, whole(&w)); err != nil {
+			return err
+		}
+		t.limit()
 	}
 	t.begun.Store(true)
 	t.haveComplete(have)
-	if search == nil {
+	switch {
+	case t.fault != nil:
+		t.set(func() { t.err = t.fault })
+	case t.orders.get().paused:
+	case search == nil:
 		t.goOnline()
-	} else {
+	default:
 		s.overlay.seek(t) // now it may be announced
 	}
 	return nil
@@ -272,21 +328,24 @@ func (t *torrent) holds() int64 {
 
 // haveComplete notes a download that was complete when it was found.
 func (t *torrent) haveComplete(have metainfo.Bitfield) {
-	want := wanted(t.info, t.add.Priorities)
+	want := wanted(t.info, t.orders.get().priorities)
 	if missing := want.Without(&have); missing.Count() == 0 {
 		t.record.finished(t.s.cfg.Wall())
 		t.set(func() { t.complete = true })
 	}
 }
 
-// goOnline begins to look for peers.
+// goOnline begins to look for peers, or does so again.
 func (t *torrent) goOnline() {
 	for _, a := range t.s.external.known() {
 		t.running().SetExternal(a)
 	}
 	t.s.announce.add(t)
-	if len(t.add.Peers) > 0 {
-		t.s.wg.Go(func() { t.addTyped(t.ctx, t.add.Peers) })
+	if t.orders.get().paused { // meanwhile
+		t.s.announce.sayGoodbye(t.s.announce.remove(t))
+	}
+	if len(t.add.Peers) > 0 && !t.asked.Swap(true) {
+		_ = t.s.start(func() error { return nil }, func() { t.addTyped(t.ctx, t.add.Peers) }) // fails only at the end
 	}
 }
 
@@ -319,41 +378,4 @@ func (t *torrent) addTyped(ctx context.Context, peers []string) {
 	}
 	t.s.dial.named(t.key, addrs)
 	t.running().AddPeers(addrs, swarm.Source{Kind: swarm.FromUser})
-}
-
-// checkAhead is how many pieces the check has out at a time: the workers
-// never wait for it.
-const checkAhead = 2 * diskWorkers
-
-// check hashes the pieces that are not trusted but may be there and returns all that
-// are right.
-func (t *torrent) check(ctx context.Context) (metainfo.Bitfield, error) {
-	have, todo := t.opened.Trust.Clone(), &t.opened.Check
-	results := make(chan piece.Result, checkAhead) // room for every job that is out
-	out := 0
-	collect := func() {
-		r := <-results
-		out--
-		t.checked.Add(1)
-		if r.Err != nil && ctx.Err() == nil {
-			t.s.log.Warn("piece cannot be read", "torrent", t.id, "piece", r.Job.Piece, "err", r.Err)
-		}
-		if r.OK {
-			have.Set(r.Job.Piece)
-		}
-	}
-	for i := 0; i < todo.Len() && ctx.Err() == nil; i++ {
-		if !todo.Has(i) {
-			continue
-		}
-		if out == checkAhead {
-			collect()
-		}
-		out++
-		t.s.disk.Submit(&piece.Job{Kind: piece.Verify, Store: t.store, Piece: i, Done: func(r piece.Result) { results <- r }})
-	}
-	for out > 0 {
-		collect()
-	}
-	return have, ctx.Err()
 }

@@ -54,6 +54,7 @@ type socket struct {
 	net              Net
 	network, address string
 	log              *slog.Logger
+	outside          *outside
 	lanes            [protocols]atomic.Pointer[lane]
 	dropped          [protocols]atomic.Uint64 // datagrams that nobody wanted, or had room for
 	renew            atomic.Bool              // the next failure is no failure but a wish for a new socket
@@ -70,7 +71,7 @@ func (s *Session) openSocket(tcp, address string) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on UDP: %w", err)
 	}
-	return &socket{net: s.cfg.Net, network: network, address: address, log: s.log, pc: pc}, nil
+	return &socket{net: s.cfg.Net, network: network, address: address, log: s.log, outside: s.outside, pc: pc}, nil
 }
 
 func (u *socket) conn() net.PacketConn {
@@ -118,6 +119,7 @@ func (u *socket) read(ctx context.Context) {
 		switch {
 		case err == nil:
 			fails, refused, rest = 0, 0, readRest
+			u.outside.hear(addrOf(from).Addr(), false)
 			u.hand(buf[:n], from)
 			continue
 		case ctx.Err() != nil:

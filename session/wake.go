@@ -37,17 +37,17 @@ type live struct {
 }
 
 type liveConn struct {
-	t     *torrent
-	local netip.Addr
+	t             *torrent
+	local, remote netip.Addr
 }
 
-func (l *live) add(c *peer.Conn, t *torrent, local netip.Addr) {
+func (l *live) add(c *peer.Conn, t *torrent, local, remote netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conns == nil {
 		l.conns = make(map[*peer.Conn]liveConn)
 	}
-	l.conns[c] = liveConn{t, local}
+	l.conns[c] = liveConn{t, local, remote}
 }
 
 func (l *live) remove(c *peer.Conn) {
@@ -76,10 +76,14 @@ func (s *Session) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	last, lastWall, own := time.Now(), s.cfg.Wall().Round(0), s.ownAddrs()
+	probed, turn, bare := last, 0, false
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.outside.back:
+			s.restore(ctx)
+			continue
 		case <-tick.C:
 		}
 		now, wall, addrs := time.Now(), s.cfg.Wall().Round(0), s.ownAddrs()
@@ -95,6 +99,13 @@ func (s *Session) watch(ctx context.Context) {
 				gone := moved && slices.Contains(own, local) && !slices.Contains(addrs, local)
 				return gone || gap > goneAfter
 			})
+		}
+		if bare && len(addrs) > 0 && !moved {
+			s.restore(ctx)
+		}
+		bare = own != nil && len(addrs) == 0
+		if s.outside.look(now, s.live.busy()) && now.Sub(probed) >= probeEvery {
+			probed, turn = now, s.probe(turn)
 		}
 		last, lastWall = now, wall
 		if len(addrs) > 0 { // while there is no network at all nothing is to be done
@@ -136,11 +147,11 @@ func (t *torrent) stir(ctx context.Context) {
 	default:
 		return
 	}
-	if sw.Pause(ctx) != nil || t.paused.Load() {
+	if sw.Pause(ctx) != nil || t.orders.get().paused {
 		return
 	}
-	_ = sw.Resume(ctx)   // fails only at the end, as the next
-	if t.paused.Load() { // by the user, meanwhile
+	_ = sw.Resume(ctx)         // fails only at the end, as the next
+	if t.orders.get().paused { // by the user, meanwhile
 		_ = sw.Pause(ctx)
 	}
 }

@@ -55,15 +55,18 @@ type Torrent struct {
 	DownTotal      int64 // payload bytes received in this and earlier runs
 	UpTotal        int64 // payload bytes sent in this and earlier runs
 	Wasted         int64 // payload bytes received in vain: duplicates and failed pieces
+	Corrupt        int64 // those of them that were in failed pieces
 	FailedPieces   int
-	Peers, Seeds   int // connected peers, and those among them that have everything
-	PeersSending   int // peers that unchoke us and have requests out
-	PeersChoking   int // peers that have what we lack and do not let us ask for it; 0 unless Leeching
-	PeersReceiving int // peers that we have unchoked and that are interested
-	Interested     int // peers that want something of us, unchoked or not: the demand for upload slots
-	Dialing        int // connection attempts under way
-	Candidates     int // known addresses that are not connected
+	Available      int64 // of the missing wanted bytes those that connected peers have, about
+	Peers, Seeds   int   // connected peers, and those among them that have everything
+	PeersSending   int   // peers that unchoke us and have requests out
+	PeersChoking   int   // peers that have what we lack and do not let us ask for it; 0 unless Leeching
+	PeersReceiving int   // peers that we have unchoked and that are interested
+	Interested     int   // peers that want something of us, unchoked or not: the demand for upload slots
+	Dialing        int   // connection attempts under way
+	Candidates     int   // known addresses that are not connected
 	Banned         int
+	From           Sources // connected peers by how they were found
 
 	// Time is where the time went that was spent on downloading.
 	Time Causes
@@ -71,11 +74,14 @@ type Torrent struct {
 	ETA time.Duration
 	// Added and Finished are wall clock times; Finished is zero before completion.
 	Added, Finished time.Time
+	// Active is when payload last came or went in this run; zero for never.
+	Active time.Time
 }
 
 // File is one file of a torrent.
 type File struct {
 	Path   string // mapped, slash-separated, below Torrent.Dir
+	Offset int64  // of its first byte in the torrent, in bytes: padding, which no list of files has, counts too; 0 where nobody looked
 	Length int64
 	Have   int64
 	Wanted bool
@@ -86,8 +92,11 @@ type File struct {
 // Peer is one connection.
 type Peer struct {
 	Addr      netip.AddrPort
+	PeerID    [20]byte
 	Client    string // foreign text: clean before showing
+	Source    string // how it was found: user, tracker, dht, pex, local or incoming
 	Incoming  bool
+	UTP       bool    // over uTP (BEP 29) and not TCP
 	Encrypted bool    // all of the connection, not its handshake alone
 	Have      float64 // share of the pieces the peer has, 0 to 1
 	Down, Up  int64   // bytes a second
@@ -103,10 +112,16 @@ type Peer struct {
 type Tracker struct {
 	URL                  string
 	Tier                 int
-	Working              bool
-	Err                  string
-	Next, Last           time.Time
-	Complete, Incomplete int
+	Backup               bool      // another one of its tier is asked
+	Working              bool      // the last announce succeeded
+	Announcing           bool      // one is under way
+	Err                  string    // why the last one failed, or its warning: foreign text, clean before showing
+	Next, Last           time.Time // of announces; zero for never
+	NextScrape           time.Time // not before; zero when none is planned
+	LastScrape           time.Time
+	Peers                int // addresses in the last reply
+	Complete, Incomplete int // seeds, and peers that are none; -1 when unknown
+	Downloaded           int // how often it was completed; -1 when unknown
 }
 
 // Stats are the totals of the process.
@@ -114,11 +129,14 @@ type Stats struct {
 	Down, Up           int64 // bytes a second
 	DownTotal, UpTotal int64
 	Torrents, Peers    int
+	Asleep             int // torrents that are complete and nobody asks for just now
 	Listen             []netip.AddrPort
 	External           netip.Addr // ours as trackers and peers see it, IPv4 where both are known; zero when it is not
 	PieceMemory        int64      // bytes of open pieces
 	Reach              Reach
 	DHT                []DHT // our nodes, one for each family; none when the DHT is off
+	// DHTEvery is how long it takes, as things are, until each torrent was announced in the DHT once; zero when none is.
+	DHTEvery time.Duration
 }
 
 // DHT is our node in the distributed hash table of one family (BEP 5, BEP 32).

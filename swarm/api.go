@@ -46,6 +46,10 @@ func (s *Swarm) AddPeers(addrs []netip.AddrPort, from Source) {
 	s.inbox.post(event{kind: evAddresses, more: &eventMore{addrs: addrs, from: from}})
 }
 
+// Retry lets candidates be dialled at once whose dials came to nothing: that was not their fault. n bounds them, to those that
+// we were connected to and that failed least often; 0 is for all.
+func (s *Swarm) Retry(n int) { s.inbox.post(event{kind: evRetry, n: n}) }
+
 // Grant allows so many more payload bytes to be sent and requested. It answers
 // Host.Demand and has no effect on a direction that is not limited.
 func (s *Swarm) Grant(up, down int64) {
@@ -104,6 +108,19 @@ func (s *Swarm) SetSlots(n int) { s.inbox.post(event{kind: evSlots, n: n}) }
 // SetMaxPeers changes the number of connections that the swarm may have. When it has more, the least useful end.
 func (s *Swarm) SetMaxPeers(n int) { s.inbox.post(event{kind: evMaxPeers, n: n}) }
 
+// SetLimited changes Config.LimitedUp and LimitedDown, once the files are known; it is for whoever deals what is limited to be ready for
+// Host.Demand before.
+func (s *Swarm) SetLimited(up, down bool) {
+	e := event{kind: evLimited}
+	if up {
+		e.up = 1
+	}
+	if down {
+		e.down = 1
+	}
+	s.inbox.post(e)
+}
+
 // SetMaxDials changes how many calls of Host.Dial may be unanswered at a time, 30 at first; 0 holds
 // all dialling.
 func (s *Swarm) SetMaxDials(n int) { s.inbox.post(event{kind: evMaxDials, n: n}) }
@@ -130,6 +147,18 @@ func (s *Swarm) Peers(ctx context.Context) ([]status.Peer, error) {
 	var out []status.Peer
 	err := s.ask(ctx, func(m mind) { out = m.peerList() })
 	return out, err
+}
+
+// Pieces returns copies of the set of verified pieces, and of how many connected peers have each piece, nil before that is known. It
+// waits for the loop.
+func (s *Swarm) Pieces(ctx context.Context) (have metainfo.Bitfield, availability []uint16, err error) {
+	err = s.ask(ctx, func(m mind) {
+		have = m.have().Clone()
+		if c, ok := m.(*core); ok {
+			availability = c.m.Availabilities()
+		}
+	})
+	return have, availability, err
 }
 
 // Have returns a copy of the set of verified and written pieces. It waits for the

@@ -26,7 +26,10 @@ const (
 	crowdDelay    = time.Minute // while its site has all the connections that it may
 	firstBackoff  = 3 * time.Second
 	maxBackoff    = 30 * time.Minute
-	hopeless      = 6 // failures in a row, after which others take the place
+	// Whom we were connected to is missed for some minutes: either network may have been away.
+	metBackoff = 10 * time.Second
+	metFails   = 20
+	hopeless   = 6 // failures in a row, after which others take the place
 	// fewPeers is below what connections we ask for more addresses, at most once in needEvery.
 	fewPeers  = 20
 	needEvery = 30 * time.Second
@@ -168,6 +171,9 @@ func (s *candidates) failed(addr netip.AddrPort, err error, now time.Duration, r
 func (s *candidates) retry(k *candidate, now time.Duration, rnd *rand.Rand) {
 	s.enter(k, candIdle)
 	k.next = now + backoff(k.fails, rnd.Float64())
+	if k.met && k.mute && k.fails < metFails {
+		k.next = min(k.next, now+metBackoff)
+	}
 	k.fails++
 	s.dirty = true
 }
@@ -176,6 +182,26 @@ func (s *candidates) retry(k *candidate, now time.Duration, rnd *rand.Rand) {
 func (s *candidates) wake() {
 	for i := range s.list {
 		s.list[i].next, s.list[i].fails = 0, 0
+	}
+}
+
+// retry lets n candidates be dialled at once that we were connected to, those that failed least often; or all, for 0.
+func (c *common) retry(n int) {
+	s := &c.cands
+	s.dirty = true
+	if n == 0 {
+		s.wake()
+		return
+	}
+	var met []*candidate
+	for i := range s.list {
+		if k := &s.list[i]; k.met && k.state == candIdle && k.next > c.now {
+			met = append(met, k)
+		}
+	}
+	slices.SortStableFunc(met, func(a, b *candidate) int { return cmp.Compare(a.fails, b.fails) })
+	for _, k := range met[:min(n, len(met))] {
+		k.next = c.now
 	}
 }
 

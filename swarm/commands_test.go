@@ -38,7 +38,7 @@ func TestSelection(t *testing.T) {
 		}
 		list, err := w.Files(ctx)
 		want := []status.File{
-			{Path: "test/a", Length: size}, {Path: "test/b", Length: size, Have: size, Wanted: true, Priority: 3}, {Path: "test/c", Length: size},
+			{Path: "test/a", Length: size}, {Path: "test/b", Offset: size, Length: size, Have: size, Wanted: true, Priority: 3}, {Path: "test/c", Offset: 2 * size, Length: size},
 		}
 		if err != nil || !slices.Equal(list, want) {
 			t.Errorf("%+v, %v", list, err)

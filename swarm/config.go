@@ -6,10 +6,11 @@ import (
 
 	"shoal/metainfo"
 	"shoal/piece"
+	"shoal/status"
 )
 
 // ErrNoMetadata is returned by commands that need the info dictionary before it was found.
-var ErrNoMetadata = errors.New("the list of files is not known yet")
+var ErrNoMetadata = status.ErrNoMetadata
 
 // ErrEnded is returned by commands to a swarm whose Run has returned.
 var ErrEnded = errors.New("the torrent has been stopped")

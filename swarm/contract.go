@@ -55,7 +55,7 @@ type Host interface {
 	// Completed is called when the last wanted piece has been verified and written
 	// during this run, or what was missing is not wanted any more: once, and again if more was wanted after that.
 	Completed()
-	// Failed says that the torrent stopped because of err (disk full, file gone, ...).
+	// Failed says that the torrent stopped because of err (disk full, file gone, ...), before the snapshot does.
 	Failed(err error)
 	// Banned says that this address was proven to have lied.
 	Banned(addr netip.Addr, reason string)

@@ -126,6 +126,8 @@ func (c *core) step(now time.Time, e *event) {
 		c.onReadFailed(e)
 	case evFail:
 		c.fail(e.err)
+	case evRetry:
+		c.retry(e.n)
 	case evPause:
 		c.onPause()
 	case evResume:
@@ -145,6 +147,8 @@ func (c *core) step(now time.Time, e *event) {
 		}
 	case evMaxDials:
 		c.cands.maxDials, c.cands.dirty = max(e.n, 0), true
+	case evLimited:
+		c.setLimited(e.up != 0, e.down != 0)
 	case evExternal:
 		c.setExternal(e.more.addr.Addr())
 	case evAsk:

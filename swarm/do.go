@@ -39,8 +39,8 @@ func (s *Swarm) do() {
 			s.publish() // whoever is told must see it
 			s.cfg.Host.Completed()
 		case acFailed:
+			s.cfg.Host.Failed(a.err) // first: who sees that it has failed asks the host why
 			s.publish()
-			s.cfg.Host.Failed(a.err)
 		case acBanned:
 			s.cfg.Host.Banned(a.addr.Addr(), a.err.Error())
 		case acExternal:

@@ -24,6 +24,7 @@ const (
 	evGrant                            // up, down: bytes that may be spent
 	evReadFailed                       // block, err: it could not be read for upload
 	evFail                             // err: the torrent must stop
+	evRetry                            // n: so many candidates, 0 for all
 	evPause                            // the three commands
 	evResume
 	evRecheck
@@ -32,6 +33,7 @@ const (
 	evSlots      // n: what the session deals; the same for the next two
 	evMaxPeers
 	evMaxDials
+	evLimited  // up, down: 1 limited, 0 not
 	evExternal // addr: ours, as others see it
 	evAsk      // ask: a question answered on the loop, for Peers and Have
 	evBegin    // config: the info dictionary is known, and what is needed with it

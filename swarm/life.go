@@ -179,6 +179,7 @@ func (c *core) onDisk(r *piece.Result) {
 	default:
 		c.tot.failed++
 		c.tot.wasted += int64(c.info.PieceSize(j.Piece))
+		c.tot.corrupt += int64(c.info.PieceSize(j.Piece))
 		c.banAll(c.m.Spoiled(j.Piece, r.Digests))
 	}
 	c.freed = true

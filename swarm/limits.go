@@ -15,6 +15,18 @@ type limits struct {
 	since            time.Duration // since when toldDown is not zero
 }
 
+// setLimited begins or ends to spend only what is granted. What was granted before is forgotten, and demands are told anew.
+func (c *core) setLimited(up, down bool) {
+	if up != c.cfg.LimitedUp {
+		c.cfg.LimitedUp, c.lim.up, c.lim.toldUp = up, 0, 0
+	}
+	if down != c.cfg.LimitedDown {
+		c.tellDown(0)
+		c.cfg.LimitedDown, c.lim.down = down, 0
+	}
+	c.freed = true
+}
+
 // reserve asks the session for piece memory.
 func (c *core) reserve(n int64) bool {
 	if !c.cfg.Host.Reserve(n) {

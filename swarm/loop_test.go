@@ -115,9 +115,10 @@ type fakeHost struct {
 	notes []string
 	done  chan struct{}
 	mem   int64
+	fails func() // called before a failure is noted
 }
 
-func newFakeHost() *fakeHost { return &fakeHost{done: make(chan struct{})} }
+func newFakeHost() *fakeHost { return &fakeHost{done: make(chan struct{}), fails: func() {}} }
 
 func (h *fakeHost) note(format string, args ...any) {
 	h.mu.Lock()
@@ -143,7 +144,7 @@ func (h *fakeHost) Release(n int64)               { h.mem -= n }
 func (h *fakeHost) Demand(up, down int64)         {}
 func (h *fakeHost) NeedPeers()                    {}
 func (h *fakeHost) Completed()                    { close(h.done) }
-func (h *fakeHost) Failed(err error)              { h.note("failed %v", err) }
+func (h *fakeHost) Failed(err error)              { h.fails(); h.note("failed %v", err) }
 func (h *fakeHost) Banned(a netip.Addr, r string) { h.note("banned %v", a) }
 func (h *fakeHost) ExternalAddr(_, _ netip.Addr)  {}
 func (h *fakeHost) Verified(int)                  {}

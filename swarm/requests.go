@@ -121,6 +121,7 @@ func (c *core) onBlock(p *peer, m *wire.Message) error {
 	n := len(data.Bytes())
 	d.total += int64(n)
 	c.tot.down += int64(n)
+	c.tot.active = c.now
 	d.meter.add(n)
 	c.tot.downMeter.add(n)
 	b, err := c.info.Block(m.Index, m.Begin, uint32(n))

@@ -51,6 +51,11 @@ func TestLoopSeeds(t *testing.T) {
 		if have := w.Have(); have.Has(3) {
 			t.Error("an unreadable piece is claimed")
 		}
+		w.host.fails = func() {
+			if w.Snapshot().Phase == status.Failed {
+				t.Error("the host is told after the snapshot: who looks at it finds no reason")
+			}
+		}
 		w.Fail(errors.New("test: the file was cut while in use"))
 		synctest.Wait()
 		if s := w.Snapshot(); s.Phase != status.Failed || s.Err == "" || l.reason == nil {

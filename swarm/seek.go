@@ -91,6 +91,8 @@ func (s *seeker) step(now time.Time, e *event) {
 		s.onInfo(e)
 	case evFail:
 		s.fail(e.err)
+	case evRetry:
+		s.retry(e.n)
 	case evPause:
 		if s.phase != status.Failed {
 			s.enter(status.Paused)
@@ -227,6 +229,7 @@ func (s *seeker) snapshot() *status.Torrent {
 		if !p.listen.IsValid() {
 			t.Asked++
 		}
+		s.sourceOf(p).count(&t.From)
 	}
 	for i := range s.cands.list {
 		if s.cands.list[i].state == candIdle {
@@ -253,7 +256,8 @@ func (s *seeker) peerList() []status.Peer {
 	out := make([]status.Peer, 0, len(s.peers))
 	for _, p := range s.peers {
 		out = append(out, status.Peer{
-			Addr: p.hello.Addr, Client: p.client(), Incoming: p.hello.Incoming, AmChoking: true,
+			Addr: p.hello.Addr, PeerID: p.hello.PeerID, Client: p.client(), Source: s.sourceOf(p).String(),
+			Incoming: p.hello.Incoming, Encrypted: p.hello.Encrypted, AmChoking: true,
 			PeerChoking: !p.early.unchoked, PeerInterested: p.early.interested, Queue: len(p.early.asked),
 		})
 	}

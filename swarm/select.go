@@ -111,7 +111,7 @@ func (c *core) fileList() []status.File {
 			continue
 		}
 		out = append(out, status.File{
-			Path: f.Path, Length: f.Length, Have: c.verified(f),
+			Path: f.Path, Offset: f.Offset, Length: f.Length, Have: c.verified(f),
 			Wanted: c.sel.fileWanted(f, k), Priority: c.sel.priority(k),
 		})
 	}

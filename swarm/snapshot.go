@@ -25,7 +25,9 @@ func (c *common) changed() { c.snap.dirty = true }
 // totals are counters of payload bytes.
 type totals struct {
 	down, up, wasted int64
-	failed           int // pieces
+	failed           int           // pieces
+	corrupt          int64         // bytes of them
+	active           time.Duration // when payload last came or went; 0 for never
 	downMeter        meter
 	upMeter          meter
 }
@@ -39,12 +41,15 @@ func (c *core) snapshot() *status.Torrent {
 		Pieces: info.NumPieces(), PiecesHave: c.have().Count(), PieceLength: int(info.PieceLength()), Private: info.Private(),
 		Down: int64(c.tot.downMeter.shown()), Up: int64(c.tot.upMeter.shown()),
 		DownTotal: c.cfg.DownTotal + c.tot.down, UpTotal: c.cfg.UpTotal + c.tot.up,
-		Wasted: c.tot.wasted, FailedPieces: c.tot.failed,
+		Wasted: c.tot.wasted, Corrupt: c.tot.corrupt, FailedPieces: c.tot.failed, Available: c.m.Available(),
 		Peers: len(c.peers), Banned: len(c.cands.bans), Dialing: c.cands.dialing, ETA: -1,
 		Time: c.tally.causes(c.now), PeersChoking: c.tally.peers[choking],
 	}
 	if c.cause != nil {
 		t.Err = c.cause.Error()
+	}
+	if c.tot.active > 0 {
+		t.Active = c.epoch.Add(c.tot.active)
 	}
 	if k := &c.chk; c.phase == status.Checking && k.total > 0 {
 		t.Checked = min(1, float64(k.done)/float64(k.total))
@@ -53,6 +58,7 @@ func (c *core) snapshot() *status.Torrent {
 		if p.has.All() {
 			t.Seeds++
 		}
+		c.sourceOf(p).count(&t.From)
 		if !p.down.choked && p.down.asked.len() > 0 {
 			t.PeersSending++
 		}
@@ -81,7 +87,7 @@ func (c *core) peerList() []status.Peer {
 	out := make([]status.Peer, 0, len(c.peers))
 	for _, p := range c.peers {
 		s := status.Peer{
-			Addr: p.hello.Addr, Client: p.client(), Incoming: p.hello.Incoming, Encrypted: p.hello.Encrypted, Have: 1,
+			Addr: p.hello.Addr, PeerID: p.hello.PeerID, Client: p.client(), Source: c.sourceOf(p).String(), Incoming: p.hello.Incoming, Encrypted: p.hello.Encrypted, Have: 1,
 			Down: int64(p.down.meter.shown()), Up: int64(p.up.meter.shown()), DownTotal: p.down.total, UpTotal: p.up.total,
 			AmChoking: !p.up.unchoked, AmInterested: p.down.interested,
 			PeerChoking: p.down.choked, PeerInterested: p.up.interested,

@@ -113,6 +113,7 @@ func (c *core) onCancel(p *peer, m *wire.Message) error {
 
 func (c *core) onUploaded(e *event) {
 	c.tot.up += int64(e.bytes)
+	c.tot.active = c.now
 	c.tot.upMeter.add(e.bytes)
 	p := c.byID[e.peer]
 	if p == nil {

@@ -2,8 +2,6 @@ package tracker
 
 import (
 	"errors"
-	"net/url"
-	"strings"
 	"time"
 
 	"shoal/internal/text"
@@ -35,33 +33,5 @@ type Failure struct {
 // Error returns the reason, cleaned.
 func (f *Failure) Error() string { return "tracker refused: " + text.Clean(f.Reason, maxReason) }
 
-// Mask returns a tracker URL that may be shown and logged: user, query and
-// every part of the path that could be a passkey are replaced by "***".
-func Mask(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return "(unreadable tracker address)"
-	}
-	parts := strings.Split(u.EscapedPath(), "/")
-	for i, p := range parts {
-		if !harmless(p) {
-			parts[i] = "***"
-		}
-	}
-	s := u.Scheme + "://" + u.Host + strings.Join(parts, "/")
-	if u.RawQuery != "" {
-		s += "?***"
-	}
-	return text.Clean(s, maxReason)
-}
-
-// harmless reports whether a path element is a short plain word, such as
-// "announce" or "announce.php", and not a key.
-func harmless(p string) bool {
-	if len(p) > len("announce.php") {
-		return false
-	}
-	return strings.IndexFunc(p, func(r rune) bool {
-		return (r < 'a' || r > 'z') && r != '.' && r != '-' && r != '_'
-	}) < 0
-}
+// Mask returns a tracker URL that may be shown and logged, see text.MaskTracker.
+func Mask(raw string) string { return text.MaskTracker(raw) }

@@ -250,9 +250,7 @@ func (p *packets) connection(ctx context.Context, to netip.AddrPort, wait time.D
 	if send {
 		err = write(conn, appendConnect(nil, c.tid), to)
 	}
-	if err == nil {
-		err = c.await(ctx, wait)
-	}
+	err = c.await(ctx, err, wait)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pt.waiting--
@@ -303,9 +301,8 @@ func (p *packets) ask(ctx context.Context, to netip.AddrPort, id uint64, action 
 	}
 	c := p.begin(to, action, nil)
 	p.mu.Unlock()
-	if err = write(conn, append(appendUDPHeader(nil, id, action, c.tid), body...), to); err == nil {
-		err = c.await(ctx, wait)
-	}
+	err = write(conn, append(appendUDPHeader(nil, id, action, c.tid), body...), to)
+	err = c.await(ctx, err, wait)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls[c.tid] == c {
@@ -317,7 +314,12 @@ func (p *packets) ask(ctx context.Context, to netip.AddrPort, id uint64, action 
 // errSilent says that no reply came in the time of one request.
 var errSilent = errors.New("no answer")
 
-func (c *call) await(ctx context.Context, wait time.Duration) error {
+// await waits for the end of a call whose packet was sent with the error sent.
+func (c *call) await(ctx context.Context, sent error, wait time.Duration) error {
+	// Whoever closes the socket ends its calls, with the reason.
+	if sent != nil && !errors.Is(sent, net.ErrClosed) {
+		return sent
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -1,8 +1,10 @@
 package tracker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -61,7 +63,6 @@ type entry struct {
 	trackerID string
 	started   bool      // has been told "started"
 	owes      bool      // must be told "completed"
-	underWay  bool      // an announce is
 	event     Event     // of that announce
 	asked     time.Time // when it began
 	overtaken bool      // another tracker has answered since
@@ -74,7 +75,13 @@ type entry struct {
 // occur twice are kept once. It is due at once.
 func NewSchedule(tiers [][]string, rnd *rand.Rand) *Schedule {
 	s := &Schedule{rnd: rnd, next: time.Unix(0, 0)}
-	seen := make(map[string]bool)
+	s.fill(tiers, nil)
+	return s
+}
+
+// fill makes the tiers, with those of the entries in old that occur in them again.
+func (s *Schedule) fill(tiers [][]string, old map[string]*entry) {
+	seen := make(map[string]bool, len(tiers))
 	for _, urls := range tiers {
 		var tier []*entry
 		for _, u := range urls {
@@ -82,15 +89,62 @@ func NewSchedule(tiers [][]string, rnd *rand.Rand) *Schedule {
 				continue
 			}
 			seen[u] = true
-			tier = append(tier, &entry{State: State{URL: u, Tier: len(s.tiers), Complete: -1, Incomplete: -1}})
+			e := old[u]
+			if e == nil {
+				e = &entry{State: State{URL: u, Complete: -1, Incomplete: -1}}
+			}
+			e.Tier = len(s.tiers)
+			tier = append(tier, e)
 		}
 		if tier == nil {
 			continue
 		}
-		rnd.Shuffle(len(tier), func(i, j int) { tier[i], tier[j] = tier[j], tier[i] })
+		s.rnd.Shuffle(len(tier), func(i, j int) { tier[i], tier[j] = tier[j], tier[i] })
 		s.tiers = append(s.tiers, tier)
 	}
-	return s
+}
+
+// Replace gives the torrent other tiers. A tracker that is in both keeps what is known of it, and when it may be asked; the first of
+// the new ones is asked at once where none of the others works. It returns a "stopped" for each tracker that is gone and was
+// told "started", as Stop does.
+func (s *Schedule) Replace(now time.Time, tiers [][]string) (owed []Request) {
+	old, working := make(map[string]*entry), false
+	for e := range s.entries {
+		old[e.URL] = e
+	}
+	s.tiers = nil
+	s.fill(tiers, old)
+	for _, tier := range s.tiers {
+		slices.SortStableFunc(tier, func(a, b *entry) int { return cmp.Compare(rank(b), rank(a)) })
+	}
+	for e := range s.entries {
+		delete(old, e.URL)
+		working = working || e.Working
+	}
+	for _, u := range slices.Sorted(maps.Keys(old)) {
+		e := old[u]
+		switch {
+		case e == s.asking:
+			s.asking = nil
+		case e.UnderWay:
+			s.behind--
+		}
+		if !s.stopped && e.started && e.Working {
+			owed = append(owed, e.request(Stopped))
+		}
+	}
+	if !working {
+		s.failures, s.next, s.early = 0, now, time.Time{}
+	}
+	return owed
+}
+
+// rank is 1 for a tracker that answered last time.
+func rank(e *entry) int {
+	if e.Working {
+		return 1
+	}
+	return 0
 }
 
 // Next returns when Due will have something; it may be long past. The zero time means
@@ -126,7 +180,7 @@ func (s *Schedule) Due(now time.Time) []Request {
 	case e.owes:
 		e.event = Completed
 	}
-	e.underWay, e.asked, e.overtaken = true, now, false
+	e.UnderWay, e.asked, e.overtaken = true, now, false
 	s.asking = e
 	return []Request{e.request(e.event)}
 }
@@ -142,7 +196,7 @@ func (s *Schedule) pick(now time.Time) *entry {
 	allFailed := s.failures >= s.alive()
 	var oldest *entry
 	for e := range s.entries {
-		if e.dead || e.underWay {
+		if e.dead || e.UnderWay {
 			continue
 		}
 		if !allFailed && !now.Before(e.shun) {
@@ -163,14 +217,14 @@ func (s *Schedule) pick(now time.Time) *entry {
 func (s *Schedule) Done(now time.Time, url string, r Reply, err error) {
 	var e *entry
 	for o := range s.entries {
-		if o.underWay && o.URL == url {
+		if o.UnderWay && o.URL == url {
 			e = o
 		}
 	}
 	if e == nil {
 		return
 	}
-	e.underWay, e.Last = false, now
+	e.UnderWay, e.Last = false, now
 	if e == s.asking {
 		s.asking = nil
 	} else {
@@ -205,7 +259,7 @@ func (s *Schedule) succeeded(now time.Time, e *entry, r Reply) {
 		s.next = now
 	}
 	for o := range s.entries {
-		o.overtaken = o.underWay
+		o.overtaken = o.UnderWay
 	}
 	if s.asking != nil {
 		s.asking, s.behind = nil, s.behind+1
@@ -283,7 +337,7 @@ func (s *Schedule) entries(yield func(*entry) bool) {
 // is told at once. Call it once, and not for a torrent that was complete from the start.
 func (s *Schedule) Completed(now time.Time) {
 	for e := range s.entries {
-		e.owes = e.started || e.underWay
+		e.owes = e.started || e.UnderWay
 		if e.owes && e.Working && s.failures == 0 {
 			s.next = now
 		}
@@ -326,6 +380,16 @@ func (s *Schedule) Stop() []Request {
 	}
 	s.stopped = true
 	return owed
+}
+
+// Working reports whether a tracker answered when it was asked last.
+func (s *Schedule) Working() bool {
+	for e := range s.entries {
+		if e.Working {
+			return true
+		}
+	}
+	return false
 }
 
 // States returns what there is to see, in the order of asking.

@@ -60,6 +60,7 @@ type State struct {
 	Tier                 int
 	Next, Last           time.Time // of announces; zero for never
 	Working              bool      // the last announce succeeded
+	UnderWay             bool      // an announce is
 	Err                  string    // why the last one failed, or its warning; foreign text, not cleaned
 	Complete, Incomplete int       // -1 when unknown
 	Peers                int       // how many addresses the last reply had

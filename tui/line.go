@@ -61,9 +61,9 @@ func atRest(t *status.Torrent) bool {
 
 // searching says how far a magnet link is.
 func searching(t *status.Torrent) []string {
-	words := []string{"looking for metadata", peers(t.Asked) + " asked"}
+	words := []string{"looking for metadata", text.Count(t.Asked, "peer") + " asked"}
 	if t.Metadata > 0 {
-		words = append(words, fmt.Sprintf("%d of %d pieces", t.MetadataHave, t.Metadata))
+		words = append(words, fmt.Sprintf("%d of %s", t.MetadataHave, text.Count(t.Metadata, "piece")))
 	}
 	return words
 }
@@ -83,7 +83,7 @@ func words(t *status.Torrent, st Style) []part {
 	case t.Phase == status.Failed:
 		return []part{{"failed: " + text.Clean(t.Err, 0), 0}}
 	case t.Phase == status.Seeding:
-		return []part{{t.Phase.String(), 0}, {st.up(t.Up), 1}, {peers(t.Peers), 2}, {text.Size(t.UpTotal) + " sent", 3}, {"ratio " + ratio(t), 4}}
+		return []part{{t.Phase.String(), 0}, {st.up(t.Up), 1}, {text.Count(t.Peers, "peer"), 2}, {text.Size(t.UpTotal) + " sent", 3}, {"ratio " + ratio(t), 4}}
 	}
 	return []part{{t.Phase.String(), 0}}
 }
@@ -121,7 +121,7 @@ func fields(t *status.Torrent, st Style) []part {
 	}
 	eta := text.Duration(t.ETA)
 	return []part{{pad(pair(t.Have, t.Wanted), 10), 3}, {pad(text.Rate(t.Down), 8), 0}, {pad(st.up(t.Up), 10), 5},
-		{pad(peers(t.Peers), 8), 4}, {pad(eta, 6), 1}, {why(t), 2}}
+		{pad(text.Count(t.Peers, "peer"), 8), 4}, {pad(eta, 6), 1}, {why(t), 2}}
 }
 
 // join puts as many parts in a row, two spaces apart, as fit: the highest ranks go first.
@@ -186,19 +186,13 @@ func Share(t *status.Torrent) float64 {
 	return min(float64(t.Have)/float64(t.Wanted), 1)
 }
 
-// ratio is what was sent for what the torrent holds, like "0.25".
+// ratio is what was sent for what was received or is there, like "0.25".
 func ratio(t *status.Torrent) string {
-	if t.Size <= 0 {
+	r := t.ShareRatio()
+	if r < 0 || math.IsInf(r, 1) {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f", float64(t.UpTotal)/float64(t.Size))
-}
-
-func peers(n int) string {
-	if n == 1 {
-		return "1 peer"
-	}
-	return fmt.Sprintf("%d peers", n)
+	return fmt.Sprintf("%.2f", r)
 }
 
 // pair writes two sizes with one unit where they share it: "2.6/5.5 GB".

@@ -107,7 +107,7 @@ func Words(t *status.Torrent, ends bool) string {
 		words = append(words, fmt.Sprintf("%d%% of %s", int(Share(t)*100), text.Size(t.Size)))
 	case t.Phase == status.Leeching, t.Phase == status.Partial:
 		words = append(words, fmt.Sprintf("%d%% of %s", int(Share(t)*100), text.Size(t.Wanted)),
-			text.Rate(t.Down)+" down", text.Rate(t.Up)+" up", peers(t.Peers))
+			text.Rate(t.Down)+" down", text.Rate(t.Up)+" up", text.Count(t.Peers, "peer"))
 		if t.ETA >= 0 {
 			words = append(words, text.Duration(t.ETA)+" left")
 		}
@@ -115,7 +115,7 @@ func Words(t *status.Torrent, ends bool) string {
 			words = append(words, s)
 		}
 	case t.Phase == status.Seeding:
-		words = append(words, text.Rate(t.Up)+" up", peers(t.Peers), text.Size(t.UpTotal)+" sent", "ratio "+ratio(t))
+		words = append(words, text.Rate(t.Up)+" up", text.Count(t.Peers, "peer"), text.Size(t.UpTotal)+" sent", "ratio "+ratio(t))
 	}
 	return text.Clean(t.Name, plainName) + ": " + strings.Join(words, ", ")
 }

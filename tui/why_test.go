@@ -28,7 +28,8 @@ func TestWhyHasAPhraseForEachCause(t *testing.T) {
 		{status.Choked, 1, 1, "choked by its only peer"},
 		{status.Choked, 3, 3, "choked by all 3 peers"},
 		{status.Choked, 5, 3, "choked by 3 of 5 peers"},
-		{status.Choked, 2, 0, "choked by its peers"},
+		{status.Choked, 2, 0, ""},
+		{status.Choked, 0, 0, "no peers found"},
 		{status.Limited, 1, 0, "held by the download limit"},
 		{status.DiskBound, 1, 0, "waiting for disk or memory"},
 		{status.WindowBound, 1, 0, "slowed by long round trips"},
@@ -44,7 +45,7 @@ func TestWhyHasAPhraseForEachCause(t *testing.T) {
 		}
 	}
 	for c := range status.NumCauses {
-		if s := why(slowed(status.Cause(c), 1, 1)); (s == "") != (status.Cause(c) == status.Running) {
+		if s := why(&held(status.Cause(c), nil).Torrent); (s == "") != (status.Cause(c) == status.Running) {
 			t.Errorf("%v: %q", status.Cause(c), s)
 		}
 	}

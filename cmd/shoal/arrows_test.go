@@ -17,6 +17,7 @@ import (
 // arrow that is not listed does not exist. Every room may use the tools of shared.
 var arrows = map[string][]string{
 	"cmd/shoal":              {"*"},
+	"tui/app":                {"tui/draw", "tui/keys", "tui/tabs", "tui/theme", "tui", "status", "metainfo", "internal/filter", "internal/quietstart"},
 	"bench":                  {"bench/clients", "bench/figures", "bench/partner", "bench/report", "bench/stage"},
 	"bench/clients":          {"bench/partner"},
 	"bench/figures":          {},
@@ -24,12 +25,24 @@ var arrows = map[string][]string{
 	"bench/report":           {"bench/figures"},
 	"bench/stage":            {},
 	"internal/tools/picture": {"internal/screen"},
+	"rpc":                    {"status", "metainfo"},
 	"tui":                    {"status", "metainfo", "internal/quietstart"},
+	"tui/draw":               {"tui/theme"},
+	"tui/keys":               {},
+	"tui/theme":              {},
+	"tui/tabs":               {"tui", "tui/draw", "tui/keys", "tui/theme", "status", "metainfo"},
 	"session":                {"session/budget", "session/state", "session/lsd", "session/portmap", "swarm", "peer", "peer/mse", "piece", "tracker", "dht", "status", "metainfo"},
 	"session/lsd":            {"metainfo"},
 	"session/portmap":        {},
 	"session/state":          {"metainfo"},
 	"session/budget":         {"metainfo"},
+	"session/queue":          {"status"},
+	"session/goals":          {"status"},
+	"session/hours":          {"status"},
+	"session/blocklist":      {},
+	"session/hooks":          {"metainfo"},
+	"session/watch":          {},
+	"session/library":        {"session", "session/blocklist", "session/budget", "session/goals", "session/hooks", "session/hours", "session/queue", "session/state", "session/watch", "peer", "status", "metainfo"},
 	"swarm":                  {"piece", "peer/wire", "status", "metainfo"},
 	"peer":                   {"peer/wire", "peer/mse", "metainfo"},
 	"peer/wire":              {"metainfo"},
@@ -41,6 +54,7 @@ var arrows = map[string][]string{
 	"status":                 {"metainfo"},
 	"metainfo":               {},
 	"internal/bencode":       {},
+	"internal/config":        {"session/hours", "status", "tui/keys", "tui/theme"},
 	"internal/block":         {},
 	"internal/fsys":          {},
 	"internal/sha1x":         {},
@@ -49,35 +63,40 @@ var arrows = map[string][]string{
 	"internal/simnet":        {},
 	"internal/screen":        {},
 	"internal/hostile":       {},
+	"internal/fakeengine":    {"status", "metainfo"},
+	"internal/filter":        {"status", "metainfo"},
 	"internal/fakepeer":      {"peer", "peer/wire", "metainfo"},
 }
 
 // testArrows are the arrows that only tests have: a test of the session that scripts a remote
-// peer says what that peer sends, and one of the swarm fuzzes it over a real connection.
-var testArrows = map[string][]string{"session": {"peer/wire"}, "swarm": {"peer"}}
+// peer says what that peer sends and one reads what people are told of each cause, one of the library announces to a tracker, and one of the swarm fuzzes it over a real connection.
+var testArrows = map[string][]string{"session": {"peer/wire", "tui", "tui/draw", "tui/tabs", "tui/theme"}, "swarm": {"peer"}, "session/library": {"tracker"}}
 
 // shared are the tools that every room may use; testOnly may be imported by tests alone.
 var (
 	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/sha1x", "internal/text"}
-	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile"}
+	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile", "internal/fakeengine"}
 )
 
 // libraries lists who may import what is not ours and not the standard library.
 var libraries = map[string][]string{
-	"github.com/zeebo/bencode":           {"internal/bencode"},
-	"github.com/charmbracelet/bubbletea": {"tui"},
-	"github.com/charmbracelet/x/ansi":    {"tui"},
-	"github.com/spf13/cobra":             {"cmd/shoal"},
-	"github.com/spf13/pflag":             {"cmd/shoal"},
-	"github.com/rogpeppe/go-internal":    {"cmd/shoal"},
-	"golang.org/x/term":                  {"cmd/shoal"},
-	"github.com/anacrolix/dht/v2":        {"dht"},
-	"github.com/anacrolix/log":           {"dht"},
-	"golang.org/x/time":                  {"session/budget", "dht"},
-	"golang.org/x/text":                  {"internal/text", "metainfo"},
-	"golang.org/x/net":                   {"session"},
-	"github.com/huin/goupnp":             {"session/portmap"},
-	"golang.org/x/sys":                   {"internal/fsys", "internal/screen", "peer"},
+	"github.com/BurntSushi/toml":          {"internal/config", "tui/theme"},
+	"github.com/zeebo/bencode":            {"internal/bencode"},
+	"github.com/charmbracelet/bubbletea":  {"tui", "tui/app"},
+	"github.com/charmbracelet/x/ansi":     {"tui", "tui/app", "tui/draw", "tui/theme", "tui/tabs"},
+	"github.com/spf13/cobra":              {"cmd/shoal"},
+	"github.com/spf13/pflag":              {"cmd/shoal"},
+	"github.com/rogpeppe/go-internal":     {"cmd/shoal"},
+	"golang.org/x/term":                   {"cmd/shoal"},
+	"github.com/coreos/go-systemd/v22":    {"cmd/shoal"},
+	"github.com/anacrolix/dht/v2":         {"dht"},
+	"github.com/anacrolix/log":            {"dht"},
+	"golang.org/x/time":                   {"session/budget", "dht"},
+	"golang.org/x/text":                   {"internal/text", "internal/screen", "metainfo"},
+	"golang.org/x/net":                    {"session"},
+	"github.com/huin/goupnp":              {"session/portmap"},
+	"golang.org/x/sys":                    {"internal/fsys", "internal/screen", "peer"},
+	"github.com/prometheus/client_golang": {"rpc"},
 }
 
 // source is one Go file of the tree.

@@ -180,20 +180,12 @@ func (c *checker) tell(con *console, path string) error {
 	con.Event(sum)
 	name := text.Clean(c.torrent.Info.Name(), 0)
 	if sum.OK {
-		con.Result("%-8s %s  %s in %s, %s: all as the torrent says", stateOK, name, text.Size(sum.Size), count(sum.Files, "file"), count(sum.Pieces, "piece"))
+		con.Result("%-8s %s  %s in %s, %s: all as the torrent says", stateOK, name, text.Size(sum.Size), text.Count(sum.Files, "file"), text.Count(sum.Pieces, "piece"))
 		return nil
 	}
-	con.Result("%-8s %s  %d of %s and %d of %s are wrong: %s of %s", "bad", name, sum.WrongFiles, count(sum.Files, "file"),
-		sum.WrongPieces, count(sum.Pieces, "piece"), text.Size(sum.Size-sum.Have), text.Size(sum.Size))
+	con.Result("%-8s %s  %d of %s and %d of %s are wrong: %s of %s", "bad", name, sum.WrongFiles, text.Count(sum.Files, "file"),
+		sum.WrongPieces, text.Count(sum.Pieces, "piece"), text.Size(sum.Size-sum.Have), text.Size(sum.Size))
 	return withCode(exitDamaged, reported{errors.New("damaged")})
-}
-
-// count puts a number before a word: "1 file", "2 files".
-func count(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }
 
 // maxRanges is how many ranges of pieces a person is shown.

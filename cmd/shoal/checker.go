@@ -102,16 +102,16 @@ type finding struct {
 
 // words says what is wrong, after the state.
 func (f *finding) words() string {
-	some := fmt.Sprintf("%d of %s wrong: %s", len(f.wrong), count(f.pieces, "piece"), someRanges(f.wrong))
+	some := fmt.Sprintf("%d of %s wrong: %s", len(f.wrong), text.Count(f.pieces, "piece"), someRanges(f.wrong))
 	switch {
 	case f.why != "":
 		return text.Clean(f.why, 0)
 	case f.state == stateMissing:
 		return text.Size(f.length)
 	case f.state == stateLong && len(f.wrong) == 0:
-		return fmt.Sprintf("%d bytes instead of %d, no piece is wrong", f.size, f.length)
+		return fmt.Sprintf("%s instead of %d, no piece is wrong", text.Count(int(f.size), "byte"), f.length)
 	case f.state == stateShort, f.state == stateLong:
-		return fmt.Sprintf("%d bytes instead of %d, %s", f.size, f.length, some)
+		return fmt.Sprintf("%s instead of %d, %s", text.Count(int(f.size), "byte"), f.length, some)
 	case f.state == stateUnsure:
 		return some + ", shared with a file that is not there in full"
 	}

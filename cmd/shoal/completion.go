@@ -41,8 +41,13 @@ func torrentFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 
 // choices completes a flag with fixed words.
 func choices(cmd *cobra.Command, flag string, words ...string) {
+	complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// complete completes a flag with what offers says.
+func complete(cmd *cobra.Command, flag string, offers cobra.CompletionFunc) {
 	// It fails only for a flag that does not exist or was done before.
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc(flag, offers); err != nil {
 		panic(err)
 	}
 }

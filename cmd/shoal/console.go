@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -17,9 +16,12 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"shoal/internal/config"
 	"shoal/internal/text"
 	"shoal/metainfo"
+	"shoal/rpc"
 	"shoal/tui"
+	"shoal/tui/theme"
 )
 
 // The rules of speech. Results go to standard output and are all that is there.
@@ -27,7 +29,7 @@ import (
 // errors begin with "shoal: ", in lower case, without a full stop, and an error
 // says what failed, on which file or torrent, and what to do next. With --json
 // standard output has one JSON object a line, with "v":1 and a "type", errors
-// included. Foreign text is cleaned here or before.
+// included. Foreign text is cleaned here or before; secrets are masked on standard error and in the log, not in results.
 
 // console is the program's one voice. Its methods may be called from any goroutine.
 type console struct {
@@ -42,11 +44,21 @@ type console struct {
 	ascii     bool
 	logFile   string
 	logFormat string
+	logLevel  string // of the configuration: auto, warn, info or debug; "" is auto
+
+	configFile string            // --config
+	profile    string            // --profile
+	typed      map[string]string // flags of the command line that are keys of the configuration
+	cfg        *config.Config    // of a command that heeds it
+
+	cells   int         // how wide tables may be where standard output is no terminal; 0 for no bound
+	steered *rpc.Client // the daemon that commands steer which name none; nil: they look for one
 
 	mu     sync.Mutex
 	live   *tui.Live // draws on stderr now
 	later  []byte    // results that wait for its end
 	howFar func()    // tells how far the command is; nil: there is nothing to tell
+	hungUp func()    // what HUP does instead of ending the command; nil: it ends it
 
 	telling sync.Mutex           // held while a progress event is chosen and printed
 	ended   map[metainfo.ID]bool // of which no progress is told any more
@@ -65,6 +77,8 @@ func (c *console) register(f *pflag.FlagSet) {
 	f.BoolVar(&c.ascii, "ascii", false, "draw with ASCII characters only")
 	f.StringVar(&c.logFile, "log-file", "", "append the log to `FILE` instead of standard error")
 	f.StringVar(&c.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&c.configFile, "config", "", "read the configuration from `FILE`")
+	f.StringVar(&c.profile, "profile", "", "put what the configuration has under `NAME` over the rest of it")
 }
 
 // check looks at the values of those flags.
@@ -85,13 +99,13 @@ func (c *console) Result(format string, args ...any) {
 // Note tells a person something in passing.
 func (c *console) Note(format string, args ...any) {
 	if !c.quiet && !c.json {
-		c.line(c.stderr, "shoal: "+text.Clean(fmt.Sprintf(format, args...), 0))
+		c.line(c.stderr, "shoal: "+shown(fmt.Sprintf(format, args...)))
 	}
 }
 
 // Warn tells a person something that needs attention, also with --quiet.
 func (c *console) Warn(format string, args ...any) {
-	c.line(c.stderr, "shoal: "+text.Clean(fmt.Sprintf(format, args...), 0))
+	c.line(c.stderr, "shoal: "+shown(fmt.Sprintf(format, args...)))
 }
 
 // Error reports err; about is the source that it is about, "" for the whole run.
@@ -101,14 +115,17 @@ func (c *console) Error(about string, err error) {
 		return
 	}
 	if c.json && c.stdout.lost() == nil {
-		c.Event(errorEvent{event: newEvent("error"), Source: about, Code: codeOf(err), Message: text.Clean(err.Error(), 0)})
+		c.Event(errorEvent{event: newEvent("error"), Source: about, Code: codeOf(err), Message: shown(err.Error())})
 		return
 	}
 	if about != "" {
 		about = label(about) + ": "
 	}
-	c.line(c.stderr, "shoal: "+text.Clean(about+err.Error(), 0))
+	c.line(c.stderr, "shoal: "+shown(about+err.Error()))
 }
+
+// shown is what may be said aloud: standard error is often a log that others read.
+func shown(s string) string { return text.Clean(text.Mask(s), 0) }
 
 // label is how a source is called in a sentence: itself, or the name or hash of a magnet link, which may be long.
 func label(source string) string {
@@ -195,6 +212,24 @@ func (c *console) answer(tell func()) {
 	c.mu.Unlock()
 }
 
+// onHangup sets what HUP does instead of ending the command. It may not wait for anything.
+func (c *console) onHangup(f func()) {
+	c.mu.Lock()
+	c.hungUp = f
+	c.mu.Unlock()
+}
+
+// hangup does that, and reports whether there was anything to do.
+func (c *console) hangup() bool {
+	c.mu.Lock()
+	f := c.hungUp
+	c.mu.Unlock()
+	if f != nil {
+		f()
+	}
+	return f != nil
+}
+
 // asked tells how far the command is.
 func (c *console) asked() {
 	c.mu.Lock()
@@ -212,33 +247,28 @@ func (c *console) style() tui.Style {
 	if c.color != "auto" {
 		color = c.color == "always"
 	}
-	return tui.Style{Color: color, ASCII: c.ascii || !unicodeLocale()}
+	return tui.Style{Color: color, ASCII: c.ascii || !theme.Unicode(os.Getenv)}
 }
 
-// unicodeLocale reports whether the locale's characters are UTF-8. Without any
-// locale in the environment it says yes, except on the Linux console.
-func unicodeLocale() bool {
-	if os.Getenv("TERM") == "linux" {
-		return false
+// level is what is logged: as -v says, else the configuration, else warnings, and more into a file.
+func (c *console) level() slog.Level {
+	switch {
+	case c.verbose > 1, c.verbose == 0 && c.logLevel == "debug":
+		return slog.LevelDebug
+	case c.verbose == 1, c.logLevel == "info", c.logFile != "" && c.logLevel != "warn":
+		return slog.LevelInfo
 	}
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if v := strings.ToLower(os.Getenv(name)); v != "" {
-			return runtime.GOOS == "windows" || strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
-		}
-	}
-	return true
+	return slog.LevelWarn
 }
 
-// logger returns the log and what closes it. Without -v and --log-file a person
-// gets warnings in plain words; errors of torrents are left to the commands, which hear of them anyway.
+// logger returns the log and what closes it. Where only warnings are wanted and no file, a person
+// gets them in plain words; errors of torrents are left to the commands, which hear of them anyway.
 func (c *console) logger() (*slog.Logger, func(), error) {
-	if c.logFile == "" && c.verbose == 0 {
+	level := c.level()
+	if c.logFile == "" && level == slog.LevelWarn {
 		return slog.New(text.NewHandler(warnings{c})), func() {}, nil
 	}
-	opt := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if c.verbose > 1 {
-		opt.Level = slog.LevelDebug
-	}
+	opt := &slog.HandlerOptions{Level: level}
 	var w io.Writer = lineWriter{c}
 	done := func() {}
 	if c.logFile != "" {

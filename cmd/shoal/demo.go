@@ -138,7 +138,7 @@ func (d *demoRun) prepare(ctx context.Context) (*metainfo.Torrent, error) {
 func (d *demoRun) tell() {
 	n, in := int64(d.o.size), d.torrent.Info
 	speed := text.Rate(int64(float64(n) / d.took.Seconds()))
-	d.con.Result("made      %s of random bytes, %d pieces of %s, info hash %s", text.SizeBinary(n), in.NumPieces(), text.SizeBinary(in.PieceLength()), d.torrent.ID)
+	d.con.Result("made      %s of random bytes, %s of %s, info hash %s", text.SizeBinary(n), text.Count(in.NumPieces(), "piece"), text.SizeBinary(in.PieceLength()), d.torrent.ID)
 	d.con.Result("found     without a tracker: in the DHT, entered at %v, with nothing but %s", d.way, d.magnet.String())
 	d.con.Result("moved     %s in %s, %s%s", text.Size(n), seconds(d.took), speed, d.o.limited())
 	d.con.Result("checked   every piece against its hash, and both files byte for byte: they are equal")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shoal/internal/text"
 	"shoal/metainfo"
 	"shoal/session"
 )
@@ -190,7 +191,7 @@ func (e *engine) countPeers(ctx context.Context, con *console, id metainfo.ID) e
 	if err != nil {
 		return fmt.Errorf("count the peers: %w", err)
 	}
-	con.Result("about %d seeds, %d other peers", seeds, others)
+	con.Result("about %s, %s", text.Count(seeds, "seed"), text.Count(others, "other peer"))
 	con.Event(scrapeEvent{newEvent("scrape"), id.String(), seeds, others})
 	return nil
 }
@@ -210,9 +211,9 @@ func (e *engine) findPeers(ctx context.Context, con *console, id metainfo.ID, an
 	if err != nil {
 		return err
 	}
-	con.Note("%d of %d nodes answered within %s; peers found: %d", st.Answered, st.Asked, seconds(st.Took), len(seen))
+	con.Note("%d of %s answered within %s; peers found: %d", st.Answered, text.Count(st.Asked, "node"), seconds(st.Took), len(seen))
 	if announce != 0 {
-		con.Note("announced at port %d to %d nodes", announce, st.Announced)
+		con.Note("announced at port %d to %s", announce, text.Count(st.Announced, "node"))
 	}
 	con.Event(lookupEvent{newEvent("done"), id.String(), st.Asked, st.Answered, len(seen), st.Announced, st.Took.Seconds()})
 	if len(seen) == 0 && st.Announced == 0 {

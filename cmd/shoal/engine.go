@@ -22,6 +22,13 @@ const flushWithin = 10 * time.Second
 // environment goes before it.
 const gcPercent = 20
 
+// tuneGC puts that in force.
+func tuneGC() {
+	if _, given := lookupEnv("GOGC"); !given {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
 // engine is a running session with what it needs of this machine.
 type engine struct {
 	*session.Session
@@ -32,9 +39,7 @@ type engine struct {
 
 // start runs a session in the background.
 func start(cfg session.Config) (*engine, error) {
-	if _, given := lookupEnv("GOGC"); !given {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	s, err := session.New(cfg)
 	if err != nil {
 		return nil, err

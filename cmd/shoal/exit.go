@@ -7,7 +7,9 @@ import (
 	"syscall"
 
 	"shoal/metainfo"
+	"shoal/rpc"
 	"shoal/session"
+	"shoal/status"
 )
 
 // Exit codes. Scripts rely on them: a number keeps its meaning.
@@ -16,21 +18,24 @@ const (
 	exitFailure    = 1
 	exitUsage      = 2
 	exitSome       = 3
+	exitNoTorrent  = 4
 	exitBadTorrent = 5
 	exitStalled    = 6
 	exitUnfinished = 7
 	exitDamaged    = 8
 	exitDiskFull   = 9
+	exitNoDaemon   = 10
 	exitLocked     = 11
+	exitPassword   = 12
 	exitExists     = 13
 	exitDuplicate  = 14
 	exitKilled     = 128 // plus the number of the second signal
 )
 
-const exitCodesHelp = `Exit codes: 0 done, 1 failure, 2 usage, 3 some of several failed, 5 bad
+const exitCodesHelp = `Exit codes: 0 done, 1 failure, 2 usage, 3 some of several failed, 4 no such torrent, 5 bad
 torrent or magnet link, 6 stalled or too late, 7 unfinished when interrupted,
-8 data damaged or missing, 9 disk full, 11 torrent in use by another shoal, 13 file exists or
-not permitted, 14 given twice, 128+n killed by a second signal n.`
+8 data damaged or missing, 9 disk full, 10 no daemon answers, 11 torrent in use by another shoal, 12 the daemon
+wants other credentials, 13 file exists or not permitted, 14 given twice, 128+n killed by a second signal n.`
 
 // coded is an error with the exit code it deserves.
 type coded struct {
@@ -63,6 +68,10 @@ func codeOf(err error) int {
 		cause error
 		code  int
 	}{
+		{status.ErrUnknown, exitNoTorrent},
+		{status.ErrOutside, exitExists},
+		{rpc.ErrUnreachable, exitNoDaemon},
+		{rpc.ErrCredentials, exitPassword},
 		{session.ErrLocked, exitLocked},
 		{session.ErrExists, exitExists},
 		{session.ErrNoSpace, exitDiskFull},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -50,7 +49,7 @@ func askPeers(ctx context.Context, con *console, o *getOptions, jobs []*job) err
 	}
 	for _, j := range jobs {
 		j.warn(con)
-		j.id, j.err = e.Add(ctx, session.Add{Magnet: j.magnet, MetadataOnly: true, Peers: o.peers, Up: int64(o.upEach), Down: int64(o.downEach)})
+		j.id, j.err = e.Add(ctx, session.Add{Magnet: j.magnet, MetadataOnly: true, Peers: o.peers, Limits: session.TorrentLimits{Up: int64(o.upEach), Down: int64(o.downEach)}})
 		j.err = twice(j.err)
 	}
 	finish := watch(con, o.progress, e, true)
@@ -114,15 +113,7 @@ func (j *job) keep(con *console, o *getOptions) error {
 	if err := writeTorrent(con, file, j.torrent, o.overwrite); err != nil {
 		return err
 	}
-	con.Result("%s  %s in %s", text.Clean(file, 0), text.Size(j.torrent.Info.Payload()), files(len(j.torrent.Info.Files())))
+	con.Result("%s  %s in %s", text.Clean(file, 0), text.Size(j.torrent.Info.Payload()), text.Count(len(j.torrent.Info.Files()), "file"))
 	con.Event(savedEvent{newEvent("saved"), j.torrent.ID.String(), file, j.torrent.Info.Payload()})
 	return nil
-}
-
-// files counts files in words.
-func files(n int) string {
-	if n == 1 {
-		return "1 file"
-	}
-	return fmt.Sprintf("%d files", n)
 }

@@ -84,6 +84,7 @@ type description struct {
 }
 
 type fileDescription struct {
+	Index      int      `json:"index,omitempty"` // as --files takes it; padding has none
 	Path       string   `json:"path"`
 	Raw        []string `json:"raw,omitempty"` // where it differs from Path
 	Length     int64    `json:"length"`
@@ -162,8 +163,9 @@ func ofTorrent(t *metainfo.Torrent) *description {
 	}
 	d.Source = in.Source()
 	roots := rootsOf(t.InfoBytes)
-	for _, f := range in.Files() {
-		fd := fileDescription{Path: f.Path, Length: f.Length, Pad: f.Pad, Executable: f.Executable, Hidden: f.Hidden, Symlink: f.Symlink}
+	numbers := fileNumbers(in)
+	for i, f := range in.Files() {
+		fd := fileDescription{Index: numbers[i], Path: f.Path, Length: f.Length, Pad: f.Pad, Executable: f.Executable, Hidden: f.Hidden, Symlink: f.Symlink}
 		if raw := strings.Join(f.Raw, "/"); raw != f.Path && raw != strings.TrimPrefix(f.Path, in.Name()+"/") {
 			fd.Raw = f.Raw
 		}

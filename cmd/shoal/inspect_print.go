@@ -20,7 +20,7 @@ func (d *description) print(w io.Writer) {
 	row("hash", d.HashV1)
 	row("hash v2", d.HashV2)
 	if d.Size > 0 || d.Type == "torrent" {
-		row("size", fmt.Sprintf("%s (%d bytes)", text.Size(d.Size), d.Size))
+		row("size", fmt.Sprintf("%s (%s)", text.Size(d.Size), text.Count(int(d.Size), "byte")))
 	}
 	if d.PieceLength > 0 {
 		row("pieces", fmt.Sprintf("%d of %s", d.Pieces, text.SizeBinary(d.PieceLength)))
@@ -62,9 +62,9 @@ func (d *description) print(w io.Writer) {
 
 // printFiles writes number, size and whole name of every file; pad files are no files of anybody.
 func (d *description) printFiles(w io.Writer) {
-	for i, f := range d.Files {
+	for _, f := range d.Files {
 		if !f.Pad {
-			fmt.Fprintf(w, "%6d  %8s  %s%s\n", i+1, text.Size(f.Length), text.Clean(f.Path, 0), f.remarks(false))
+			fmt.Fprintf(w, "%6d  %8s  %s%s\n", f.Index, text.Size(f.Length), text.Clean(f.Path, 0), f.remarks(false))
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (d *description) printFolder(w io.Writer, f *folder, indent string) {
 		}
 		file := &d.Files[e.file]
 		name := file.Path[strings.LastIndexByte(file.Path, '/')+1:]
-		fmt.Fprintf(w, "%6d  %8s  %s%s%s\n", e.file+1, text.Size(file.Length), indent, text.Clean(name, 0), file.remarks(true))
+		fmt.Fprintf(w, "%6d  %8s  %s%s%s\n", file.Index, text.Size(file.Length), indent, text.Clean(name, 0), file.remarks(true))
 	}
 }
 

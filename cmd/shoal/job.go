@@ -82,7 +82,7 @@ func (e *engine) download(ctx context.Context, con *console, j *job, o *getOptio
 		return err
 	}
 	add := session.Add{Torrent: j.torrent, Magnet: j.magnet, Peers: o.peers, Overwrite: o.overwrite, Preallocate: o.preallocate,
-		Sequential: o.sequential, Up: int64(o.upEach), Down: int64(o.downEach), WaitForSpace: true}
+		Sequential: o.sequential, Limits: session.TorrentLimits{Up: int64(o.upEach), Down: int64(o.downEach)}, WaitForSpace: true}
 	if j.magnet != nil {
 		j.warn(con)
 		add.Choose = func(t *metainfo.Torrent) ([]uint8, error) { return j.choose(con, t, o) }
@@ -173,7 +173,7 @@ func (e *engine) await(ctx context.Context, con *console, j *job, o *getOptions)
 // howFar says how far a torrent came that is not finished.
 func howFar(t *status.Torrent) string {
 	if t.PieceLength == 0 {
-		return fmt.Sprintf("while looking for metadata, with %d peers asked", t.Asked)
+		return "while looking for metadata, with " + text.Count(t.Asked, "peer") + " asked"
 	}
 	return fmt.Sprintf("with %s of %s there", text.Size(t.Have), text.Size(t.Wanted))
 }
@@ -184,7 +184,7 @@ func (c *console) done(j *job, t *status.Torrent) {
 	got := t.DownTotal - j.before
 	how := "was complete already"
 	if got > 0 {
-		how = fmt.Sprintf("in %s, %s, ratio %.2f", seconds(took), text.Rate(int64(float64(got)/took.Seconds())), ratio(t.UpTotal, t.Size))
+		how = fmt.Sprintf("in %s, %s, ratio %.2f", seconds(took), text.Rate(int64(float64(got)/took.Seconds())), ratio(t))
 	}
 	c.Result("%s  %s  %s", text.Clean(place(j.typed, j.torrent.Info), 0), text.Size(t.Wanted), how)
 	for i, f := range j.torrent.Info.Files() {
@@ -192,7 +192,7 @@ func (c *console) done(j *job, t *status.Torrent) {
 			c.Event(fileEvent{newEvent("file"), j.id.String(), joinPath(j.dir, f.Path), f.Length})
 		}
 	}
-	c.Event(doneEvent{newEvent("done"), j.id.String(), place(j.dir, j.torrent.Info), t.Wanted, got, t.UpTotal, took.Seconds(), ratio(t.UpTotal, t.Size)})
+	c.Event(doneEvent{newEvent("done"), j.id.String(), place(j.dir, j.torrent.Info), t.Wanted, got, t.UpTotal, took.Seconds(), ratio(t)})
 }
 
 // seconds is a duration in words, finer where it is short.

@@ -12,9 +12,9 @@ import (
 	"shoal/status"
 )
 
-// TestReadmeNamesFields: what the JSON lines hold is in the README, in the row of their type and command.
-func TestReadmeNamesFields(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// TestScriptsPageNamesFields: what the JSON lines hold is in docs/scripts.md, in the row of their type and command.
+func TestScriptsPageNamesFields(t *testing.T) {
+	page, err := os.ReadFile("../../docs/scripts.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,16 +23,20 @@ func TestReadmeNamesFields(t *testing.T) {
 		"`seeding` |": seedingEvent{}, "`saved` |": savedEvent{}, "`reach` |": reachEvent{}, "`file` | `check`": checkedFileEvent{}, "`done` | `check`": checkedEvent{}, "`done` | `create`": createdEvent{},
 		"`done` | `edit`": editedEvent{}, "`torrent`, `magnet` |": description{}, "`done` | `demo`": demoEvent{}, "`version` |": versionEvent{}, "`error` |": errorEvent{},
 		"`peer` | `dht`": peerEvent{}, "`done` | `dht`": lookupEvent{}, "`dht` | `dht`": dhtEvent{}, "`scrape` | `dht`": scrapeEvent{},
+		"`daemon` |": daemonEvent{}, "`finding` | `doctor`": findingEvent{}, "`done` | `doctor`": examinedEvent{},
+		"`config` | `config": configEvent{}, "`problem` | `config": problemEvent{}, "`done` | `config": configCheckedEvent{}, "`setting` | `config": settingEvent{}, "`password` |": passwordEvent{},
+		"`entry` |": entryEvent{}, "`file` | `files`": fileLine{}, "`connection` |": connectionLine{}, "`tracker` |": trackerLine{}, "`pieces` |": piecesLine{},
+		"`added` |": addedEvent{}, "`done` | `start`": didEvent{}, "`limits` |": limitsEvent{}, "`stats` |": statsEvent{}, "`event` |": happenedEvent{},
 	} {
-		_, text, ok := strings.Cut(string(readme), "\n| "+row)
+		_, text, ok := strings.Cut(string(page), "\n| "+row)
 		text, _, _ = strings.Cut(text, "\n")
 		if !ok {
-			t.Errorf("README has no row %s", row)
+			t.Errorf("docs/scripts.md has no row %s", row)
 			continue
 		}
 		fieldNames(reflect.TypeOf(line), func(name string) {
 			if !strings.Contains(text, "`"+name+"`") {
-				t.Errorf("README does not name %s in the row %s", name, row)
+				t.Errorf("docs/scripts.md does not name %s in the row %s", name, row)
 			}
 		})
 	}

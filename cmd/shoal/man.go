@@ -39,12 +39,12 @@ writes the same pages.`,
 	}
 }
 
-// documented lists the program and its commands.
+// documented lists the program and its commands, each before those below it.
 func documented(root *cobra.Command) []*cobra.Command {
 	list := []*cobra.Command{root}
 	for _, c := range root.Commands() {
 		if !c.Hidden && c.Name() != "help" {
-			list = append(list, c)
+			list = append(list, documented(c)...)
 		}
 	}
 	return list
@@ -74,7 +74,7 @@ func manPage(c *cobra.Command) string {
 	if c.HasAvailableSubCommands() {
 		b.WriteString(".SH COMMANDS\n")
 		for _, sub := range documented(c)[1:] {
-			fmt.Fprintf(&b, ".TP\n.BR shoal\\-%s (1)\n%s\n", roff(sub.Name()), roff(sub.Short))
+			fmt.Fprintf(&b, ".TP\n.BR %s (1)\n%s\n", roff(strings.ReplaceAll(sub.CommandPath(), " ", "-")), roff(sub.Short))
 		}
 	}
 	c.InitDefaultHelpFlag()

@@ -64,9 +64,17 @@ func (z *size) Set(s string) error {
 }
 
 func (n *netFlags) register(cmd *cobra.Command) {
+	n.registerNet(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&n.peers, "peer", nil, "connect to this peer, `HOST:PORT`; repeatable")
+	f.StringVar(&n.progress, "progress", "auto", "auto, plain, json or none; auto draws on a terminal and is plain elsewhere")
+	choices(cmd, "progress", "auto", "plain", "json", "none")
+}
+
+// registerNet adds those flags that do not name one torrent or one run.
+func (n *netFlags) registerNet(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&n.listen, "listen", session.DefaultListen, "accept peers on `HOST:PORT` and dial from HOST; a default port that is taken moves to the next free one")
-	f.StringSliceVar(&n.peers, "peer", nil, "connect to this peer, `HOST:PORT`; repeatable")
 	f.Var(&n.down, "limit-down", "receive at most RATE, like 2MB or 2048KiB a second")
 	f.Var(&n.up, "limit-up", "send at most RATE")
 	f.Var(&n.downEach, "limit-down-each", "receive at most RATE for each torrent")
@@ -76,7 +84,6 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	f.StringVar(&n.encryption, "encryption", "prefer", "prefer dials encrypted and then plain, require never sends or takes a plain byte, off never encrypts")
 	f.StringSliceVar(&n.bootstrap, "bootstrap", nil, "enter the DHT through this node, `HOST:PORT`, and not through public ones; repeatable")
 	f.BoolVar(&n.readOnly, "dht-read-only", false, "ask the DHT, but answer nobody there and announce nothing")
-	f.StringVar(&n.progress, "progress", "auto", "auto, plain, json or none; auto draws on a terminal and is plain elsewhere")
 	n.off = map[string]*bool{}
 	for _, x := range []struct{ name, what string }{
 		{"trackers", "ask no trackers"},
@@ -88,16 +95,20 @@ func (n *netFlags) register(cmd *cobra.Command) {
 	} {
 		n.off[x.name] = f.Bool("no-"+x.name, false, x.what)
 	}
-	choices(cmd, "progress", "auto", "plain", "json", "none")
 	choices(cmd, "encryption", "prefer", "require", "off")
 }
 
 // check looks at the values and notes what was given by hand.
 func (n *netFlags) check(cmd *cobra.Command, con *console) error {
-	n.listenGiven = cmd.Flags().Changed("listen")
 	if err := oneOf("--progress", n.progress, "auto", "plain", "json", "none"); err != nil {
 		return err
 	}
+	return n.checkNet(cmd, con)
+}
+
+// checkNet does that for the flags of registerNet.
+func (n *netFlags) checkNet(cmd *cobra.Command, con *console) error {
+	n.listenGiven = cmd.Flags().Changed("listen")
 	if err := oneOf("--encryption", n.encryption, "prefer", "require", "off"); err != nil {
 		return err
 	}

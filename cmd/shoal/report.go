@@ -201,14 +201,6 @@ func place(dir string, info *metainfo.Info) string {
 
 func joinPath(dir, slashed string) string { return filepath.Join(dir, filepath.FromSlash(slashed)) }
 
-// ratio is what was sent for a torrent of that size.
-func ratio(sent, size int64) float64 {
-	if size <= 0 {
-		return 0
-	}
-	return float64(sent) / float64(size)
-}
-
 // addresses lists where peers can connect.
 func addresses(as []netip.AddrPort) string {
 	words := make([]string, len(as))

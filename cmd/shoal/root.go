@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,7 +31,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case !*began: // cobra could not make sense of the words
 		help := "shoal help"
 		if cmd != root && cmd.Name() != "help" {
-			help += " " + cmd.Name()
+			help += " " + strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
 		}
 		err = withCode(exitUsage, fmt.Errorf("%w; see `%s`", err, help))
 	}
@@ -49,11 +50,13 @@ func newRoot(con *console) (root *cobra.Command, began *bool) {
 files and shows what is inside of them.
 
 Results go to standard output, everything else to standard error. Every flag
-can also be given as an environment variable: --limit-down is SHOAL_LIMIT_DOWN.
-A flag wins over the environment.
+can also be given as an environment variable: --limit-down is SHOAL_LIMIT_DOWN,
+and many in a configuration file: see shoal help config. A flag wins over the
+environment, and that over the file.
 
 ` + exitCodesHelp,
-		Example: `  shoal demo                                   see it work, nothing else needed
+		Example: `  shoal                                        the list on a terminal, with keys for everything
+  shoal demo                                   see it work, nothing else needed
   shoal get debian.torrent                     download into this folder, then end
   shoal seed ~/Music/album                     make a torrent of it and serve it
   shoal create ~/Music/album --tracker http://tracker.example/announce
@@ -68,16 +71,29 @@ A flag wins over the environment.
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !con.canDraw() {
+				return cmd.Help()
+			}
+			*began = true
+			return plainTUI(cmd, con)
+		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			con.typed = typed(cmd.Flags())
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
+			}
+			if heedsConfig(cmd) {
+				if err := con.configure(cmd); err != nil {
+					*began = true // the words were understood
+					return err
+				}
 			}
 			if err := con.check(); err != nil {
 				return err
 			}
 			for _, name := range strangers(cmd.Root()) {
-				con.Note("environment variable %s has no effect: no flag is called so", name)
+				con.Note("environment variable %s has no effect: no flag and no key is called so", name)
 			}
 			return nil
 		},
@@ -88,11 +104,16 @@ A flag wins over the environment.
 	con.register(root.PersistentFlags())
 	choices(root, "color", "auto", "always", "never")
 	choices(root, "log-format", "text", "json")
-	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDHT(con), newDemo(con), newCompletion(con), newMan(con), newVersion(con))
+	root.AddCommand(newGet(con), newSeed(con), newCreate(con), newInspect(con), newCheck(con), newEdit(con), newDHT(con), newDemo(con), newConfig(con),
+		newDaemon(con), newTUI(con), newDoctor(con), newCompletion(con), newMan(con), newVersion(con))
+	root.AddCommand(remoteCommands(con)...)
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.DisableDefaultCmd = true
 	fitHelp(root)
-	for _, c := range root.Commands() {
+	for _, c := range documented(root)[1:] {
+		if c.HasSubCommands() {
+			continue // does nothing but help
+		}
 		work := c.RunE
 		c.Args = wanted(c.Args)
 		c.RunE = func(cmd *cobra.Command, args []string) error {

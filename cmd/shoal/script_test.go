@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // alone keeps the programs of the tests from finding each other, and from bothering a router; tests
-// of just that give the flags.
+// of just that give the flags. Nor do they read the configuration of whoever runs them.
 type alone struct{ m *testing.M }
 
 var aloneEnv = []string{"SHOAL_NO_LSD", "SHOAL_NO_PORTMAP", "SHOAL_NO_DHT"}
@@ -35,6 +35,13 @@ func (a alone) Run() int {
 	for _, name := range aloneEnv {
 		_ = os.Setenv(name, "true") // fails on names with a '=' only
 	}
+	dir, err := os.MkdirTemp("", "shoal-config-")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	_ = os.Setenv("XDG_CONFIG_HOME", dir)
+	_ = os.Unsetenv("CONFIGURATION_DIRECTORY")
 	return a.m.Run()
 }
 
@@ -49,21 +56,32 @@ func (a alone) Run() int {
 //	interrupt NAME CODE [SIGNAL]    send it INT, TERM or HUP; it must end with CODE within 5 s
 //	awaits NAME PATTERN             wait until a line on its standard error matches
 //	ask NAME PATTERN                the same, after USR1
+//	! awaited NAME PATTERN          no line so far matches
+//	hangup NAME PATTERN             the same, after HUP
 //	crash NAME                      end it with SIGKILL
+//	capture NAME PATTERN            set $NAME to the first group of the match in what the last command printed
+//	daemon N, daemon stop           let a daemon with N torrents answer at the default socket, or end it
+//	called PATTERN                  compare the last thing that it was told
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config"))
 			for _, name := range aloneEnv {
 				e.Setenv(name, "true")
 			}
 			e.Values["running"] = map[string]*running{}
-			return nil
+			e.Values["daemon"] = &fakeDaemon{}
+			run, err := os.MkdirTemp("", "shoal") // the path of a socket is short
+			e.Setenv("XDG_RUNTIME_DIR", run)
+			e.Defer(func() { _ = os.RemoveAll(run) })
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "random": scriptRandom, "damage": scriptDamage, "begin": scriptBegin, "interrupt": scriptInterrupt, "crash": scriptCrash,
-			"awaits": scriptAwaits, "ask": scriptAsk,
+			"awaits": scriptAwaits, "ask": scriptAsk, "hangup": scriptHangup, "awaited": scriptAwaited, "capture": scriptCapture,
+			"daemon": scriptDaemon, "called": scriptCalled,
 		},
 	})
 }
@@ -137,7 +155,10 @@ func scriptBegin(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(args[2], args[3:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"))
+	cmd.Env = os.Environ()
+	for _, name := range []string{"XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	r := &running{cmd: cmd, ended: make(chan struct{})}
 	found, err := r.begin(regexp.MustCompile(args[1]))
 	if r.cmd.Process != nil {
@@ -210,6 +231,24 @@ func begun(ts *testscript.TestScript, args []string, n int) *running {
 func scriptAwaits(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := begun(ts, args, 2).await(regexp.MustCompile(args[1]))
 	ts.Check(err)
+}
+
+func scriptAwaited(ts *testscript.TestScript, neg bool, args []string) {
+	found := regexp.MustCompile("(?m)" + args[1]).MatchString(begun(ts, args, 2).said.String())
+	if found == neg {
+		ts.Fatalf("%s: %v", args[1], found)
+	}
+}
+
+func scriptCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	m := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) < 2 {
+		ts.Fatalf("nothing matches %s", args[1])
+	}
+	ts.Setenv(args[0], m[1])
 }
 
 func scriptCrash(ts *testscript.TestScript, _ bool, args []string) { begun(ts, args, 1).kill() }

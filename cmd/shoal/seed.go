@@ -166,7 +166,7 @@ func (e *engine) serve(ctx context.Context, con *console, j *job, o *seedOptions
 	}
 	j.dir = folder.Path()
 	j.id, err = e.Add(ctx, session.Add{Torrent: j.torrent, Folder: folder, Peers: o.peers, Seed: true, Trust: trust,
-		NoSuperSeed: o.noSuper, Up: int64(o.upEach), Down: int64(o.downEach)})
+		NoSuperSeed: o.noSuper, Limits: session.TorrentLimits{Up: int64(o.upEach), Down: int64(o.downEach)}})
 	return j.explain(twice(err))
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,24 +41,36 @@ func (s *selection) of(in *metainfo.Info) ([]bool, error) {
 	if !s.any() {
 		return nil, nil
 	}
-	chosen := make([]bool, len(in.Files()))
+	chosen, numbers := make([]bool, len(in.Files())), fileNumbers(in)
+	var listed []bool
 	if s.files != "" {
 		var err error
-		if chosen, err = parseFileList(s.files, len(chosen)); err != nil {
-			return nil, withCode(exitUsage, fmt.Errorf("--files %s: %w", s.files, err))
+		if listed, err = parseFileList(s.files, slices.Max(numbers)); err != nil {
+			return nil, withCode(exitUsage, fmt.Errorf("--files %s: %w; shoal get --list shows them", s.files, err))
 		}
 	}
 	some := false
 	for i, f := range in.Files() {
 		below := belowTop(in, &f)
-		listed := s.files == "" || chosen[i]
-		chosen[i] = listed && !f.Pad && !f.Symlink && (len(s.only) == 0 || globs(s.only).match(below)) && !globs(s.exclude).match(below)
+		chosen[i] = (listed == nil || numbers[i] > 0 && listed[numbers[i]-1]) && !f.Pad && !f.Symlink && (len(s.only) == 0 || globs(s.only).match(below)) && !globs(s.exclude).match(below)
 		some = some || chosen[i]
 	}
 	if !some {
 		return nil, withCode(exitUsage, errors.New("no file of the torrent is chosen; --list shows what there is"))
 	}
 	return chosen, nil
+}
+
+// fileNumbers are the numbers of files, counted from 1, as a person sees and writes them, also to a daemon: padding has none, and 0 here.
+func fileNumbers(in *metainfo.Info) []int {
+	list, n := make([]int, len(in.Files())), 0
+	for i, f := range in.Files() {
+		if !f.Pad {
+			n++
+			list[i] = n
+		}
+	}
+	return list
 }
 
 // belowTop is the path of a file that patterns are for: counted from the torrent's folder.
@@ -121,7 +134,7 @@ func parseFileList(s string, n int) ([]bool, error) {
 			return nil, errors.New("write numbers and ranges like 1-3,8")
 		}
 		if first < 1 || last > n {
-			return nil, fmt.Errorf("there are files 1 to %d; --list shows them", n)
+			return nil, fmt.Errorf("there are files 1 to %d", n)
 		}
 		for i := first - 1; i < last; i++ {
 			chosen[i] = true
@@ -141,6 +154,7 @@ type listedEvent struct {
 
 // listFiles prints the chosen files of a torrent.
 func (c *console) listFiles(t *metainfo.Torrent, chosen []bool) {
+	numbers := fileNumbers(t.Info)
 	for i, f := range t.Info.Files() {
 		if f.Pad || chosen != nil && !chosen[i] {
 			continue
@@ -149,7 +163,7 @@ func (c *console) listFiles(t *metainfo.Torrent, chosen []bool) {
 		if f.Symlink {
 			link = "  (symbolic link, not made)"
 		}
-		c.Result("%6d  %8s  %s%s", i+1, text.Size(f.Length), text.Clean(f.Path, 0), link)
-		c.Event(listedEvent{newEvent("listed"), t.ID.String(), i + 1, f.Path, f.Length})
+		c.Result("%6d  %8s  %s%s", numbers[i], text.Size(f.Length), text.Clean(f.Path, 0), link)
+		c.Event(listedEvent{newEvent("listed"), t.ID.String(), numbers[i], f.Path, f.Length})
 	}
 }

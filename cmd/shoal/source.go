@@ -8,18 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"shoal/internal/text"
 	"shoal/metainfo"
 	"shoal/session"
 )
-
-// fetchWithin is how long a .torrent may take to come from a URL.
-const fetchWithin = time.Minute
 
 // maxList bounds a list of sources, in bytes.
 const maxList = 1 << 20
@@ -166,24 +161,12 @@ func parse(r io.Reader, limit int64) (*metainfo.Torrent, error) {
 
 // fetch reads a .torrent file from a URL, through the session's network.
 func fetch(ctx context.Context, url string, n session.Net) (*metainfo.Torrent, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
-	defer cancel()
-	transport := &http.Transport{DialContext: n.Dial, Proxy: nil, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, withCode(exitUsage, err)
-	}
-	req.Header.Set("User-Agent", strings.ReplaceAll(clientName, " ", "/"))
-	resp, err := (&http.Client{Transport: transport}).Do(req)
+	f := session.Fetch{Agent: strings.ReplaceAll(clientName, " ", "/"), Limit: metainfo.MaxFetched}
+	b, err := f.Get(ctx, n, url)
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answered %q", text.Clean(resp.Status, 80))
-	}
-	return parse(resp.Body, metainfo.MaxFetched)
+	return parse(bytes.NewReader(b), metainfo.MaxFetched)
 }
 
 // readAny reads a torrent for `inspect`: from a file, a URL or standard input.

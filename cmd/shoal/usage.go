@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"shoal/internal/config"
 )
 
 // unknownCommand says which command there is not, and which one may be meant.
@@ -67,11 +69,14 @@ func variable(flag string) string {
 	return "SHOAL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// strangers lists the SHOAL_ variables that are a flag of no command. Those that commands of
-// --on-done get are known.
+// strangers lists the SHOAL_ variables that are a flag of no command and no key of the configuration. Those that hooks get are
+// known.
 func strangers(root *cobra.Command) []string {
-	known := map[string]bool{}
-	for _, c := range append(root.Commands(), root) {
+	known := map[string]bool{"SHOAL_EVENT": true} // that commands get, as SHOAL_TORRENT_*
+	for i := range config.Keys {
+		known[config.Keys[i].Variable()] = true
+	}
+	for _, c := range documented(root) {
 		for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
 			flags.VisitAll(func(f *pflag.Flag) { known[variable(f.Name)] = true })
 		}
@@ -92,7 +97,9 @@ func newHelp() *cobra.Command {
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				for _, c := range documented(cmd.Root())[1:] {
-					names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+					if c.Parent() == cmd.Root() {
+						names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+					}
 				}
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp

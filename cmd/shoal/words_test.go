@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"testing"
+
+	"shoal/status"
 )
 
 func TestSplitWords(t *testing.T) {
@@ -63,6 +65,18 @@ func TestParseFileList(t *testing.T) {
 		}
 		if !slices.Equal(on, want) || (err == nil) != (want != nil) {
 			t.Errorf("%q: %v, %v", in, on, err)
+		}
+	}
+}
+
+// TestShowUnknown: what no peer has told yet is not said to be nothing.
+func TestShowUnknown(t *testing.T) {
+	for want, e := range map[string]*status.Entry{
+		"not known yet":               {},
+		"0 B, 0 B of 0 B wanted here": {Files: 1},
+	} {
+		if lines := entryLines(e); !slices.Contains(lines, [2]string{"size", want}) {
+			t.Errorf("%q is missing in %q", want, lines)
 		}
 	}
 }

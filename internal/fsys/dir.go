@@ -174,12 +174,22 @@ func (d *dir) Check() error {
 }
 
 func (d *dir) Free() (int64, error) {
+	free, _, err := d.space()
+	return free, err
+}
+
+func (d *dir) Total() (int64, error) {
+	_, total, err := d.space()
+	return total, err
+}
+
+func (d *dir) space() (free, total int64, err error) {
 	f, err := d.root.Open(".")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer f.Close()
-	return freeBytes(f, d.path)
+	return spaceOf(f, d.path)
 }
 
 // Limits is the zero value where the system does not say what lies below.

@@ -43,6 +43,8 @@ type FS interface {
 	Check() error
 	// Free returns the bytes an unprivileged writer may still use.
 	Free() (int64, error)
+	// Total returns the bytes of the whole file system, used or not.
+	Total() (int64, error)
 	// Limits returns what the file system below the root cannot do.
 	Limits() Limits
 	// Path names the root for messages to people.

@@ -316,8 +316,12 @@ func TestLock(t *testing.T) {
 
 func TestFreeAndCheck(t *testing.T) {
 	each(t, func(t *testing.T, root FS) {
-		if n, err := root.Free(); err != nil || n <= 0 {
-			t.Errorf("free %d %v", n, err)
+		free, err := root.Free()
+		if err != nil || free <= 0 {
+			t.Errorf("free %d %v", free, err)
+		}
+		if total, err := root.Total(); err != nil || total < free {
+			t.Errorf("%d bytes in all, %d of them free, %v", total, free, err)
 		}
 		if err := root.Check(); err != nil {
 			t.Error(err)

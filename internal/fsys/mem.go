@@ -20,6 +20,7 @@ type Mem struct {
 	root   *memNode
 	inode  uint64 // last number given
 	free   int64  // bytes, in whole pages
+	used   int64  // the same
 	locks  map[string]bool
 	gone   error
 	limits Limits
@@ -35,7 +36,7 @@ type faults struct {
 
 // NewMem returns an empty tree with room without end.
 func NewMem() *Mem {
-	m := &Mem{free: math.MaxInt64, locks: map[string]bool{}}
+	m := &Mem{free: math.MaxInt64 / 2, locks: map[string]bool{}}
 	m.root = m.newNode(fs.ModeDir | 0o777)
 	return m
 }
@@ -285,6 +286,13 @@ func (m *Mem) Free() (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.free, nil
+}
+
+// Total is what is free and what is stored.
+func (m *Mem) Total() (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.free + m.used, nil
 }
 
 func (m *Mem) Limits() Limits {

@@ -71,8 +71,9 @@ func TestMemFull(t *testing.T) {
 	if err := f.Truncate(pageSize); err != nil {
 		t.Fatal(err)
 	}
-	if free, _ := m.Free(); free != 2*pageSize {
-		t.Errorf("%d bytes free", free)
+	free, _ := m.Free()
+	if total, _ := m.Total(); free != 2*pageSize || total != 3*pageSize {
+		t.Errorf("%d of %d bytes free", free, total)
 	}
 }
 

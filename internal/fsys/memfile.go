@@ -64,6 +64,7 @@ func (m *Mem) write(n *memNode, b []byte, off int64) (int, error) {
 				return done, errNoSpace
 			}
 			m.free -= pageSize
+			m.used += pageSize
 		}
 		done += copy(n.page(i)[at%pageSize:], b[done:])
 		n.size = max(n.size, off+int64(done))
@@ -78,6 +79,7 @@ func (m *Mem) truncate(n *memNode, size int64) {
 			n.page(i)
 			delete(n.pages, i)
 			m.free += pageSize
+			m.used -= pageSize
 		} else if start+pageSize > size && p != nil {
 			clear(n.page(i)[size-start:])
 		}
@@ -213,6 +215,7 @@ func (f *memFile) Allocate(size int64) error {
 				return f.fail("allocate", errNoSpace)
 			}
 			f.m.free -= pageSize
+			f.m.used += pageSize
 			f.n.page(i)
 		}
 	}

@@ -5,6 +5,7 @@ package fsys
 import (
 	"errors"
 	"os"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,10 +35,32 @@ func unlockFile(root *os.Root, f *os.File, name string) error {
 	return errors.Join(root.Remove(name), f.Close())
 }
 
-func freeBytes(f *os.File, path string) (int64, error) {
+func spaceOf(f *os.File, path string) (free, total int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+		return 0, 0, &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
+}
+
+// renameAcross opens both parents below their roots, so that no link is followed on the way, and renames between them.
+func renameAcross(from *os.Root, oldname string, to *os.Root, newname string) error {
+	src, err := from.Open(path.Dir(oldname))
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := to.Open(path.Dir(newname))
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	err = unix.Renameat(int(src.Fd()), path.Base(oldname), int(dst.Fd()), path.Base(newname))
+	if errors.Is(err, unix.EXDEV) {
+		return ErrElsewhere
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: err}
+	}
+	return nil
 }

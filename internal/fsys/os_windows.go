@@ -47,14 +47,14 @@ func unlockFile(root *os.Root, f *os.File, name string) error {
 	return err
 }
 
-func freeBytes(f *os.File, path string) (int64, error) {
+func spaceOf(f *os.File, path string) (free, total int64, err error) {
 	p, err := windows.UTF16PtrFromString(path)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var free uint64
-	if err := windows.GetDiskFreeSpaceEx(p, &free, nil, nil); err != nil {
-		return 0, &fs.PathError{Op: "free space", Path: path, Err: err}
+	var unused, all uint64
+	if err := windows.GetDiskFreeSpaceEx(p, &unused, &all, nil); err != nil {
+		return 0, 0, &fs.PathError{Op: "free space", Path: path, Err: err}
 	}
-	return int64(free), nil
+	return int64(unused), int64(all), nil
 }

@@ -1,7 +1,7 @@
 // Package screen is a terminal in memory: it understands what line-oriented
-// programs and Bubble Tea's inline mode write, and, on Linux, runs a program
+// programs and Bubble Tea write, in place and on the whole terminal, and, on Linux, runs a program
 // in a pseudo terminal whose output it draws. It is for tests and for the
-// script that makes the picture in the README; nothing that is shipped imports it.
+// script that makes the pictures in the README; nothing that is shipped imports it.
 //
 // A Screen may be written and read from different goroutines.
 package screen
@@ -10,14 +10,28 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/text/width"
 )
 
-// Cell is one character with the colour it is drawn in: an SGR number like 32, 0 for the default.
+// Cell is one character and how it is drawn. The right half of a wide character has the Rune 0; what is drawn over the character before
+// it, such as an accent, is not kept.
 type Cell struct {
-	Rune  rune
-	Color int
+	Rune rune
+	Style
 }
+
+// Style is how a character is drawn. Its colours are the SGR number of a foreground, like 32 or 92, or of 24 bits RGB plus the red, green and blue; 0 is the default.
+type Style struct {
+	Color, Ground                   int
+	Bold, Faint, Underline, Reverse bool
+}
+
+// RGB marks a colour that is given by its red, green and blue in the lower 24 bits.
+const RGB = 1 << 24
 
 // Screen is the visible part of a terminal. Lines that scroll out at the top are gone.
 type Screen struct {
@@ -25,8 +39,12 @@ type Screen struct {
 	w, h     int
 	cells    [][]Cell
 	row, col int
-	color    int
+	style    Style
 	hidden   bool
+	wraps    int
+	scrolls  int
+	joins    bool   // grapheme clusters are measured, not code points
+	last     string // the cluster before the cursor, "" when it was moved
 	rest     []byte // the beginning of a sequence or character that is not complete
 	asked    []string
 	news     chan struct{}
@@ -38,6 +56,13 @@ func New(w, h int) *Screen {
 	for range h {
 		s.cells = append(s.cells, s.blank())
 	}
+	return s
+}
+
+// NewJoining returns a screen as New does, of a terminal that draws each grapheme cluster in one or two cells, whatever code points it is made of.
+func NewJoining(w, h int) *Screen {
+	s := New(w, h)
+	s.joins = true
 	return s
 }
 
@@ -72,13 +97,18 @@ func (s *Screen) Write(p []byte) (int, error) {
 func (s *Screen) step(b []byte) int {
 	switch c := b[0]; {
 	case c == 0x1b:
-		return s.escape(b)
+		n := s.escape(b)
+		if n > 0 {
+			s.last = ""
+		}
+		return n
 	case c == '\n':
 		s.down()
+		s.last = ""
 	case c == '\r':
-		s.col = 0
+		s.col, s.last = 0, ""
 	case c == '\b':
-		s.col = max(0, s.col-1)
+		s.col, s.last = max(0, s.col-1), ""
 	case c < ' ':
 	default:
 		if !utf8.FullRune(b) {
@@ -92,12 +122,68 @@ func (s *Screen) step(b []byte) int {
 }
 
 func (s *Screen) put(r rune) {
-	if s.col == s.w {
+	n := cells(r)
+	if s.joins {
+		n = s.join(r)
+	}
+	if n == 0 {
+		return
+	}
+	if s.col+n > s.w {
 		s.col = 0
+		s.wraps++
 		s.down()
 	}
-	s.cells[s.row][s.col] = Cell{r, s.color}
-	s.col++
+	for i := range min(n, s.w) {
+		s.cells[s.row][s.col+i] = Cell{r * rune(1-i), s.style}
+	}
+	s.col = min(s.col+n, s.w)
+}
+
+// join is how many cells r takes behind what stands before the cursor.
+func (s *Screen) join(r rune) int {
+	before := ansi.StringWidth(s.last)
+	cluster, n := ansi.FirstGraphemeCluster(s.last+string(r), ansi.GraphemeWidth)
+	if whole := s.last + string(r); s.last == "" || cluster != whole {
+		s.last = string(r)
+		return ansi.StringWidth(s.last)
+	}
+	s.last = cluster
+	return max(n-before, 0)
+}
+
+// cells is how many cells a character takes, by its properties in Unicode alone.
+func cells(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+		return 0
+	}
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// Resize gives the screen another size, as a terminal does whose window changes: what is at the right and at the bottom is lost.
+func (s *Screen) Resize(w, h int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.cells
+	s.w, s.h, s.cells = w, h, nil
+	for i := range h {
+		row := s.blank()
+		if i < len(old) {
+			copy(row, old[i])
+		}
+		s.cells = append(s.cells, row)
+	}
+	s.row, s.col = min(s.row, h-1), min(s.col, w-1)
+}
+
+// Overflows returns how often a line went on in the next row because it was too wide, and how often a row was pushed out at the top.
+func (s *Screen) Overflows() (wraps, scrolls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wraps, s.scrolls
 }
 
 func (s *Screen) down() {
@@ -105,6 +191,7 @@ func (s *Screen) down() {
 		s.row++
 		return
 	}
+	s.scrolls++
 	s.cells = append(s.cells[1:], s.blank())
 }
 
@@ -139,7 +226,7 @@ func (s *Screen) escape(b []byte) int {
 
 // control handles one CSI sequence.
 func (s *Screen) control(args string, final byte) {
-	n, err := strconv.Atoi(args)
+	n, _ := strconv.Atoi(args)
 	count := max(n, 1)
 	switch final {
 	case 'A':
@@ -152,18 +239,20 @@ func (s *Screen) control(args string, final byte) {
 		s.col = max(0, s.col-count)
 	case 'G':
 		s.col = min(s.w-1, count-1)
+	case 'H':
+		row, col, _ := strings.Cut(args, ";")
+		y, _ := strconv.Atoi(row)
+		x, _ := strconv.Atoi(col)
+		s.row, s.col = min(max(y-1, 0), s.h-1), min(max(x-1, 0), s.w-1)
+	case 'X':
+		from := min(s.col, s.w)
+		copy(s.cells[s.row][from:min(from+count, s.w)], s.blank())
 	case 'K':
 		s.eraseLine(n)
 	case 'J':
-		s.eraseLine(0)
-		for i := s.row + 1; i < s.h; i++ {
-			s.cells[i] = s.blank()
-		}
+		s.eraseScreen(n)
 	case 'm':
-		s.color = n
-		if err != nil {
-			s.color = 0
-		}
+		s.style.set(args)
 	case 'h', 'l':
 		if args == "?25" {
 			s.hidden = final == 'l'
@@ -172,6 +261,63 @@ func (s *Screen) control(args string, final byte) {
 		s.asked = append(s.asked, "\x1b["+args+string(final))
 	default:
 		s.asked = append(s.asked, "\x1b["+args+string(final))
+	}
+}
+
+// set takes the numbers of an SGR sequence over. What it does not know changes nothing.
+func (s *Style) set(args string) {
+	var nums []int
+	for _, a := range strings.Split(args, ";") {
+		n, _ := strconv.Atoi(a)
+		nums = append(nums, n)
+	}
+	for i := 0; i < len(nums); i++ {
+		switch n := nums[i]; {
+		case n == 0:
+			*s = Style{}
+		case n == 1:
+			s.Bold = true
+		case n == 2:
+			s.Faint = true
+		case n == 4:
+			s.Underline = true
+		case n == 7:
+			s.Reverse = true
+		case n == 22:
+			s.Bold, s.Faint = false, false
+		case n == 24:
+			s.Underline = false
+		case n == 27:
+			s.Reverse = false
+		case (n == 38 || n == 48) && i+4 < len(nums) && nums[i+1] == 2:
+			color := RGB | nums[i+2]&255<<16 | nums[i+3]&255<<8 | nums[i+4]&255
+			if i += 4; n == 38 {
+				s.Color = color
+			} else {
+				s.Ground = color
+			}
+		case n >= 30 && n <= 37, n >= 90 && n <= 97:
+			s.Color = n
+		case n >= 40 && n <= 47, n >= 100 && n <= 107:
+			s.Ground = n - 10
+		case n == 39:
+			s.Color = 0
+		case n == 49:
+			s.Ground = 0
+		}
+	}
+}
+
+// eraseScreen erases from the cursor on, or everything (mode 2).
+func (s *Screen) eraseScreen(mode int) {
+	from := s.row + 1
+	if mode == 2 {
+		from = 0
+	} else {
+		s.eraseLine(0)
+	}
+	for i := from; i < s.h; i++ {
+		s.cells[i] = s.blank()
 	}
 }
 
@@ -192,7 +338,9 @@ func (s *Screen) Lines() []string {
 	for i, row := range s.cells {
 		var b strings.Builder
 		for _, c := range row {
-			b.WriteRune(c.Rune)
+			if c.Rune != 0 {
+				b.WriteRune(c.Rune)
+			}
 		}
 		lines[i] = strings.TrimRight(b.String(), " ")
 	}

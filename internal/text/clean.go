@@ -1,6 +1,7 @@
 // Package text makes foreign text printable and puts numbers into words. Names
 // from torrents, messages from trackers and client names from peers pass
-// through Clean at every sink: screen, command line, log. The package holds no
+// through Clean at every sink: screen, command line, log; Mask hides secrets on
+// the way into logs and messages. The package holds no
 // state; every function may be called from any goroutine.
 package text
 

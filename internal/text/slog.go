@@ -9,12 +9,13 @@ import (
 // maxLogged is the longest foreign text that one attribute puts into a log, in cells.
 const maxLogged = 1024
 
-// handler cleans everything that goes into a log record.
+// handler cleans everything that goes into a log record, and masks the secrets in it.
 type handler struct{ next slog.Handler }
 
-// NewHandler returns a handler that cleans the message, every string, error and
-// other printed value of each record before next sees it, so that no foreign
-// text can steer a terminal or forge a log line. It adds no state of its own.
+// NewHandler returns a handler that masks and cleans the message, every string, error and
+// other printed value of each record before next sees it, so that no secret gets into a log and no foreign
+// text can steer a terminal or forge a log line. Of attributes that are called as secrets are (see Secret) nothing
+// is left. It adds no state of its own.
 func NewHandler(next slog.Handler) slog.Handler { return handler{next} }
 
 // Enabled implements slog.Handler.
@@ -22,7 +23,7 @@ func (h handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next
 
 // Handle implements slog.Handler.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	c := slog.NewRecord(r.Time, r.Level, Clean(r.Message, maxLogged), r.PC)
+	c := slog.NewRecord(r.Time, r.Level, shown(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		c.AddAttrs(cleanAttr(a))
 		return true
@@ -50,16 +51,21 @@ func cleanAttrs(as []slog.Attr) []slog.Attr {
 
 func cleanAttr(a slog.Attr) slog.Attr {
 	a.Key = Clean(a.Key, maxLogged)
-	switch v := a.Value.Resolve(); v.Kind() {
-	case slog.KindString:
-		a.Value = slog.StringValue(Clean(v.String(), maxLogged))
-	case slog.KindGroup:
+	switch v := a.Value.Resolve(); {
+	case v.Kind() == slog.KindGroup:
 		a.Value = slog.GroupValue(cleanAttrs(v.Group())...)
-	case slog.KindAny:
+	case Secret(a.Key):
+		a.Value = slog.StringValue(Masked)
+	case v.Kind() == slog.KindString:
+		a.Value = slog.StringValue(shown(v.String()))
+	case v.Kind() == slog.KindAny:
 		// Errors, Stringers, slices: whatever they print may hold foreign text.
-		a.Value = slog.StringValue(Clean(fmt.Sprint(v.Any()), maxLogged))
+		a.Value = slog.StringValue(shown(fmt.Sprint(v.Any())))
 	default:
 		a.Value = v
 	}
 	return a
 }
+
+// shown is foreign text as a log may have it. Masked first: what was cut short may not look like a secret any more.
+func shown(s string) string { return Clean(Mask(s), maxLogged) }

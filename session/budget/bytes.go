@@ -18,18 +18,22 @@ const Tick = 20 * time.Millisecond
 const quantum = 16 << 10
 
 // Bytes deals one direction of the wire to torrents by their demand: everyone
-// gets what it asks for as long as it is at most an equal share, and what they
-// leave goes to the others. A torrent may have a limit of its own below the common
-// one. Where neither limits, everything that is demanded is dealt.
+// gets what it asks for as long as it is at most its share, and what they
+// leave goes to the others. Shares are as the weights of the torrents' priorities. A torrent may have a limit of its own below the common
+// one, or instead of it. Where neither limits, everything that is demanded is dealt.
 type Bytes struct {
 	lim     *rate.Limiter // nil: unlimited
 	own     []ownLimit
 	demands []demand
 }
 
+// ownLimit is what is special about a torrent.
 type ownLimit struct {
 	key Key
-	lim *rate.Limiter
+	lim *rate.Limiter // nil: no limit of its own
+	// exempt: the common limit does not count for it, and it takes nothing of what that allows.
+	exempt bool
+	prio   Priority
 }
 
 // demand is what one torrent wants. Who has had least is first in line for what cannot be split
@@ -38,16 +42,21 @@ type ownLimit struct {
 type demand struct {
 	key    Key
 	bytes  int64 // 0: nothing; kept while had is more than that of others
-	had    int64
+	had    int64 // the less, the more weight it has
 	most   int64 // what its own limit allows in this deal
 	dealt  int64 // in the deal that is going on
-	closed bool  // wants nothing more of this deal
+	weight int64 // in this deal
+	exempt bool
+	closed bool // wants nothing more of this deal
 }
 
 // NewBytes returns a dealer of perSecond bytes; 0 is unlimited.
 func NewBytes(perSecond int64) *Bytes {
 	return &Bytes{lim: newLimiter(perSecond)}
 }
+
+// SetRate changes the common limit, in bytes a second; 0 is unlimited. What was saved up is forgotten.
+func (b *Bytes) SetRate(perSecond int64) { b.lim = newLimiter(perSecond) }
 
 // newLimiter returns nil for no limit.
 func newLimiter(perSecond int64) *rate.Limiter {
@@ -59,25 +68,30 @@ func newLimiter(perSecond int64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), int(burst))
 }
 
-// Limit gives a torrent a limit of its own in bytes a second; 0 takes it away.
-func (b *Bytes) Limit(k Key, perSecond int64) {
+// Limit gives a torrent a limit of its own in bytes a second, 0 for none, beside the common one or, with exempt, instead of it, and
+// a priority against the others.
+func (b *Bytes) Limit(k Key, perSecond int64, exempt bool, prio Priority) {
 	b.own = slices.DeleteFunc(b.own, func(o ownLimit) bool { return o.key == k })
-	if lim := newLimiter(perSecond); lim != nil {
-		b.own = append(b.own, ownLimit{k, lim})
+	if lim := newLimiter(perSecond); lim != nil || exempt || prio != 0 {
+		b.own = append(b.own, ownLimit{k, lim, exempt, prio})
 	}
 }
 
 // Limited reports whether what this torrent demands has to be dealt: whether it, or
 // all together, have a limit.
-func (b *Bytes) Limited(k Key) bool { return b.lim != nil || b.limiter(k) != nil }
+func (b *Bytes) Limited(k Key) bool {
+	o := b.special(k)
+	return b.lim != nil && !o.exempt || o.lim != nil
+}
 
-func (b *Bytes) limiter(k Key) *rate.Limiter {
+// special returns what is special about a torrent.
+func (b *Bytes) special(k Key) ownLimit {
 	for i := range b.own {
 		if b.own[i].key == k {
-			return b.own[i].lim
+			return b.own[i]
 		}
 	}
-	return nil
+	return ownLimit{key: k}
 }
 
 // Demand notes that a torrent could use n bytes now; it replaces what it said
@@ -88,7 +102,7 @@ func (b *Bytes) Demand(k Key, n int64) {
 	switch {
 	case i < 0 && n == 0:
 	case i < 0:
-		b.demands = append(b.demands, demand{key: k, bytes: n, had: b.least()})
+		b.demands = append(b.demands, demand{key: k, bytes: n, had: b.least(), exempt: b.special(k).exempt})
 	default:
 		d := &b.demands[i]
 		if d.bytes == 0 && n > 0 {
@@ -102,7 +116,7 @@ func (b *Bytes) Demand(k Key, n int64) {
 func (b *Bytes) least() int64 {
 	least := int64(-1)
 	for _, d := range b.demands {
-		if d.bytes > 0 && !d.closed && (least < 0 || d.had < least) {
+		if d.bytes > 0 && !d.closed && !d.exempt && (least < 0 || d.had < least) {
 			least = d.had
 		}
 	}
@@ -111,8 +125,8 @@ func (b *Bytes) least() int64 {
 
 // Drop forgets a torrent.
 func (b *Bytes) Drop(k Key) {
+	b.Limit(k, 0, false, 0)
 	b.demands = slices.DeleteFunc(b.demands, func(d demand) bool { return d.key == k })
-	b.Limit(k, 0)
 }
 
 // Waiting reports whether anyone wants something.
@@ -129,7 +143,9 @@ func (b *Bytes) Deal(now time.Time, grant func(k Key, n int64)) {
 	}
 	for i := range b.demands {
 		d := &b.demands[i]
-		d.most = min(d.bytes, tokens(b.limiter(d.key), now))
+		own := b.special(d.key)
+		d.weight, d.exempt = own.prio.weight(), own.exempt
+		d.most = min(d.bytes, tokens(own.lim, now))
 		// Less than a block is not worth a message, the tokens stay for the next deal.
 		d.dealt, d.closed = 0, d.bytes == 0 || d.most < min(quantum, d.bytes)
 	}
@@ -140,15 +156,18 @@ func (b *Bytes) Deal(now time.Time, grant func(k Key, n int64)) {
 		}
 	}
 	slices.SortStableFunc(b.demands, func(x, y demand) int { return cmp.Compare(x.had, y.had) })
+	b.exempted()
 	b.share(tokens(b.lim, now))
 	kept := b.demands[:0]
 	for _, d := range b.demands {
 		if d.dealt > 0 {
-			spend(b.lim, now, d.dealt)
-			spend(b.limiter(d.key), now, d.dealt)
+			if !d.exempt {
+				spend(b.lim, now, d.dealt)
+				d.had += d.dealt * heaviest / d.weight
+			}
+			spend(b.special(d.key).lim, now, d.dealt)
 			grant(d.key, d.dealt)
 		}
-		d.had += d.dealt
 		d.bytes -= d.dealt
 		d.closed = false
 		if d.bytes > 0 || d.had > least {
@@ -172,26 +191,35 @@ func spend(l *rate.Limiter, now time.Time, n int64) {
 	}
 }
 
-// share fills in dealt: rounds of equal shares until the room or the demands
+// exempted deals all that those may have for whom the common limit does not count.
+func (b *Bytes) exempted() {
+	for i := range b.demands {
+		if d := &b.demands[i]; d.exempt && !d.closed {
+			d.dealt, d.closed = d.most, true
+		}
+	}
+}
+
+// share fills in dealt: rounds of shares by weight until the room or the demands
 // are used up. Each round closes at least one demand or uses up the room.
 func (b *Bytes) share(room int64) {
 	for room > 0 {
 		open := int64(0)
 		for i := range b.demands {
 			if !b.demands[i].closed {
-				open++
+				open += b.demands[i].weight
 			}
 		}
 		if open == 0 {
 			return
 		}
-		part := max(room/open, min(quantum, room))
-		used := false
+		whole, used := room, false
 		for i := range b.demands {
 			d := &b.demands[i]
 			if d.closed || room <= 0 {
 				continue
 			}
+			part := max(portion(whole, d.weight, open), min(quantum, whole))
 			n := min(part, d.most-d.dealt, room)
 			if n < quantum && n < d.most-d.dealt {
 				return // not worth a message

@@ -27,6 +27,9 @@ func NewDials(halfOpen, connections int) *Dials {
 	return &Dials{halfOpen: halfOpen, conns: connections}
 }
 
+// SetLimits changes the two limits. What is open beyond them stays open.
+func (d *Dials) SetLimits(halfOpen, connections int) { d.halfOpen, d.conns = halfOpen, connections }
+
 // Want queues an attempt. The number a torrent may queue is bounded by the
 // torrent itself, which asks only for peers that it has room for.
 func (d *Dials) Want(t Target) {

@@ -23,6 +23,9 @@ type holder struct {
 // NewMemory returns a dealer of limit bytes.
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
+// SetLimit changes the room. What is held beyond it stays until it is released.
+func (m *Memory) SetLimit(limit int64) { m.limit = limit }
+
 // Hold notes that a torrent has n bytes beside its open pieces for as long as it is there, until Drop: a torrent of a million
 // pieces has fifty million.
 func (m *Memory) Hold(k Key, n int64) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ type script struct {
 	dials *Dials
 	in    Inbound
 	out   strings.Builder
+	prios []Priority
 }
 
 func play(t *testing.T, text string) string {
@@ -96,6 +98,22 @@ func (s *script) nums(args []string) (out []int) {
 	return out
 }
 
+// prio returns the number after the word prio; 0 where there is none.
+func (s *script) prio(a []string) Priority {
+	if i := slices.Index(a, "prio"); i >= 0 {
+		return Priority(s.num(a[i+1]))
+	}
+	return 0
+}
+
+// setPrios notes the priorities of the torrents that shares go to; none: all equal.
+func (s *script) setPrios(a []string) {
+	s.prios = nil
+	for _, n := range s.nums(a) {
+		s.prios = append(s.prios, Priority(n))
+	}
+}
+
 func (s *script) say(format string, args ...any) { fmt.Fprintf(&s.out, format+"\n", args...) }
 
 func (s *script) event(what string, a []string) {
@@ -103,7 +121,11 @@ func (s *script) event(what string, a []string) {
 	case "rate":
 		s.bytes = NewBytes(s.num(a[0]))
 	case "own":
-		s.bytes.Limit(key(a[0]), s.num(a[1]))
+		s.bytes.Limit(key(a[0]), s.num(a[1]), slices.Contains(a, "exempt"), s.prio(a))
+	case "limit": // of all, from now on
+		s.bytes.SetRate(s.num(a[0]))
+	case "prios": // of those that the next shares go to
+		s.setPrios(a)
 	case "want":
 		s.bytes.Demand(key(a[0]), s.num(a[1]))
 	case "deal":
@@ -135,11 +157,11 @@ func (s *script) event(what string, a []string) {
 	case "enter", "leave":
 		s.inbound(what, a)
 	case "share":
-		s.say("%v", Share(nil, int(s.num(a[0])), s.nums(a[2:]), int(s.num(a[1]))))
+		s.say("%v", Share(nil, int(s.num(a[0])), s.nums(a[2:]), s.prios, int(s.num(a[1]))))
 	case "slots":
-		s.say("%v", Slots(nil, int(s.num(a[0])), s.num(a[1]), s.nums(a[3:]), int(s.num(a[2]))))
+		s.say("%v", Slots(nil, int(s.num(a[0])), s.num(a[1]), s.nums(a[3:]), s.prios, int(s.num(a[2]))))
 	case "connections":
-		s.say("%v", Connections(nil, int(s.num(a[0])), int(s.num(a[1])), s.nums(a[3:]), int(s.num(a[2]))))
+		s.say("%v", Connections(nil, int(s.num(a[0])), int(s.num(a[1])), s.nums(a[3:]), s.prios, int(s.num(a[2]))))
 	default:
 		s.t.Fatalf("unknown event %q", what)
 	}

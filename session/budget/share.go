@@ -3,30 +3,36 @@ package budget
 import "slices"
 
 // Share splits total into whole parts by demand: everyone gets what it demands as
-// long as that is at most an equal share, and what is left over goes to the
-// others. What cannot be split evenly goes, one each, to those from first on
+// long as that is at most its share, and what is left over goes to the
+// others. Shares are as the weights of prios, equal where that is nil. What cannot be split evenly goes, one each, to those from first on
 // around the list; who moves first on now and then evens that out. The parts are
 // appended to dst. Negative demands count as zero.
-func Share(dst []int, total int, demands []int, first int) []int {
+func Share(dst []int, total int, demands []int, prios []Priority, first int) []int {
 	base, n := len(dst), len(demands)
 	for range n {
 		dst = append(dst, 0)
 	}
 	parts := dst[base:]
+	weight := func(i int) int {
+		if prios == nil {
+			return 1
+		}
+		return int(prios[i].weight())
+	}
 	for total > 0 {
 		open := 0
 		for i, d := range demands {
 			if parts[i] < d {
-				open++
+				open += weight(i)
 			}
 		}
 		if open == 0 {
 			break
 		}
-		each := max(total/open, 1)
+		whole := total
 		for i := range n {
 			i = (i + max(first, 0)) % n
-			give := min(each, demands[i]-parts[i], total)
+			give := min(max(int(portion(int64(whole), int64(weight(i)), int64(open))), 1), demands[i]-parts[i], total)
 			if give > 0 {
 				parts[i] += give
 				total -= give
@@ -51,7 +57,7 @@ const (
 // torrents choose for themselves as long as slotsEach for each of them is no more than
 // slotsMost, and no more than the upload limit up, in bytes a second, can feed. Slots that nobody can use
 // lie ready for the next peer: with the only torrent that is busy, or one with each.
-func Slots(dst []int, fixed int, up int64, interested []int, first int) []int {
+func Slots(dst []int, fixed int, up int64, interested []int, prios []Priority, first int) []int {
 	base, busy, only := len(dst), 0, -1
 	for i, n := range interested {
 		if n > 0 {
@@ -78,7 +84,7 @@ func Slots(dst []int, fixed int, up int64, interested []int, first int) []int {
 	if busy == 1 {
 		demands[only] = total
 	}
-	dst = Share(dst, total, demands, first)
+	dst = Share(dst, total, demands, prios, first)
 	for i := range interested {
 		total -= dst[base+i]
 		demands[i] = 1
@@ -86,7 +92,7 @@ func Slots(dst []int, fixed int, up int64, interested []int, first int) []int {
 			demands[i] = 0
 		}
 	}
-	for i, n := range Share(nil, total, demands, first) {
+	for i, n := range Share(nil, total, demands, prios, first) {
 		dst[base+i] += n
 	}
 	return dst
@@ -98,13 +104,13 @@ const connSpare = 8
 
 // Connections returns how many connections each torrent may have: want is what each could
 // use now, most what each may have at most. Room that nobody wants is spread evenly as spare.
-func Connections(dst []int, total, most int, want []int, first int) []int {
+func Connections(dst []int, total, most int, want []int, prios []Priority, first int) []int {
 	demands := make([]int, len(want))
 	for i, n := range want {
 		demands[i] = min(max(n, 0)+connSpare, most)
 	}
 	base := len(dst)
-	dst = Share(dst, total, demands, first)
+	dst = Share(dst, total, demands, prios, first)
 	left := total
 	for i := range want {
 		left -= dst[base+i]
@@ -112,7 +118,7 @@ func Connections(dst []int, total, most int, want []int, first int) []int {
 	for i := range want {
 		demands[i] = most - dst[base+i]
 	}
-	for i, n := range Share(nil, left, demands, first) {
+	for i, n := range Share(nil, left, demands, prios, first) {
 		dst[base+i] += n
 	}
 	return dst

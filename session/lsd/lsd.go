@@ -68,6 +68,18 @@ func (s *Service) Add(h metainfo.Hash) {
 	poke(s.wake)
 }
 
+// AddLater does the same for one of many torrents that nobody waits for: each has its turn, twenty a second.
+func (s *Service) AddLater(h metainfo.Hash) {
+	s.mu.Lock()
+	before := s.sched.next()
+	s.sched.addLater(time.Now(), h)
+	sooner := before.IsZero() || s.sched.next().Before(before)
+	s.mu.Unlock()
+	if sooner {
+		poke(s.wake)
+	}
+}
+
 // Remove ends that.
 func (s *Service) Remove(h metainfo.Hash) {
 	s.mu.Lock()

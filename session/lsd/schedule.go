@@ -32,18 +32,28 @@ type entry struct {
 	due  time.Time
 	last time.Time // when it was announced; zero for never
 	at   int       // its place in the queue
+	// ahead has it go before those that are overdue: somebody waits for it.
+	ahead bool
 }
 
-// add begins to announce a torrent; nothing happens when it is there already.
+// add begins to announce a torrent; nothing happens when it is there already. addLater does the same for one of which
+// there may be thousands, and that nobody waits for.
 func (s *schedule) add(now time.Time, h metainfo.Hash) {
-	if s.entries[h] != nil {
+	s.enter(&entry{hash: h, due: now.Add(s.chance(soon)), ahead: true})
+}
+
+func (s *schedule) addLater(now time.Time, h metainfo.Hash) {
+	s.enter(&entry{hash: h, due: now.Add(s.chance(every))})
+}
+
+func (s *schedule) enter(e *entry) {
+	if s.entries[e.hash] != nil {
 		return
 	}
 	if s.entries == nil {
 		s.entries = make(map[metainfo.Hash]*entry)
 	}
-	e := &entry{hash: h, due: now.Add(s.chance(soon))}
-	s.entries[h] = e
+	s.entries[e.hash] = e
 	heap.Push(&s.queue, e)
 }
 
@@ -73,7 +83,7 @@ func (s *schedule) heard(now time.Time, h metainfo.Hash) (ours bool) {
 	}
 	at := now.Add(s.chance(answer))
 	if (e.last.IsZero() || now.Sub(e.last) >= minimum) && at.Before(e.due) {
-		e.due = at
+		e.due, e.ahead = at, true
 		heap.Fix(&s.queue, e.at)
 	}
 	return true
@@ -86,7 +96,7 @@ func (s *schedule) take(now time.Time) (out []metainfo.Hash) {
 	}
 	for len(out) < MaxHashes && len(s.queue) > 0 && !s.queue[0].due.After(now) {
 		e := s.queue[0]
-		e.last, e.due = now, now.Add(every+s.chance(spread))
+		e.last, e.due, e.ahead = now, now.Add(every+s.chance(spread)), false
 		heap.Fix(&s.queue, 0)
 		out = append(out, e.hash)
 	}
@@ -111,11 +121,13 @@ func (s *schedule) chance(most time.Duration) time.Duration {
 	return time.Duration(s.rnd.Int64N(int64(most)))
 }
 
-// queue is a heap of entries by the time they are due.
+// queue is a heap of entries: those ahead, and then by the time they are due.
 type queue []*entry
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].ahead && !q[j].ahead || q[i].ahead == q[j].ahead && q[i].due.Before(q[j].due)
+}
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].at, q[j].at = i, j

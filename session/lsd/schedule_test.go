@@ -156,3 +156,34 @@ func TestL01Limits(t *testing.T) {
 		t.Error("the next minute does not begin anew")
 	}
 }
+
+// TestY04Ahead: a torrent that a person added is announced at once, however many that nobody waits for are overdue; those have their turns.
+func TestY04Ahead(t *testing.T) {
+	s := schedule{rnd: rand.New(rand.NewPCG(1, 2))}
+	now := time.Unix(1e9, 0)
+	const many = 5000
+	for i := range many {
+		s.addLater(now, metainfo.Hash{1, byte(i >> 8), byte(i)})
+	}
+	now = now.Add(every) // all are due
+	mine := metainfo.Hash{2}
+	s.add(now, mine)
+	begun, seen := now, map[metainfo.Hash]time.Duration{}
+	for len(seen) < many+1 {
+		next := s.next()
+		if next.Sub(begun) > time.Hour {
+			t.Fatalf("%d of %d in an hour", len(seen), many+1)
+		}
+		if now.Before(next) {
+			now = next
+		}
+		for _, h := range s.take(now) {
+			if _, ok := seen[h]; !ok {
+				seen[h] = now.Sub(begun)
+			}
+		}
+	}
+	if seen[mine] > 3*time.Second {
+		t.Errorf("it came after %v", seen[mine])
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
+	"slices"
 	"time"
 
 	"shoal/internal/bencode"
@@ -27,27 +29,30 @@ var limits = bencode.Limits{Bytes: maxRecord, Depth: 4, Items: 16 << 20, String:
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // ErrDamaged is wrapped by every error about a record that cannot be used.
-var ErrDamaged = errors.New("resume record cannot be used")
+var ErrDamaged = errors.New("it cannot be used")
 
 // recordWire is the bencoded form. Times are nanoseconds since 1970;
 // an absent one is zero.
 type recordWire struct {
-	Added    int64   `bencode:"added"`
-	Boot     string  `bencode:"boot"`
-	Clean    int64   `bencode:"clean"`
-	Dir      string  `bencode:"dir"`
-	Doubt    []byte  `bencode:"doubt"`
-	Down     int64   `bencode:"down"`
-	Files    []int64 `bencode:"files"` // fileInts numbers a file
-	Finished int64   `bencode:"finished"`
-	Have     []byte  `bencode:"have"`
-	Pieces   int64   `bencode:"pieces"`
-	Serial   int64   `bencode:"serial"`
-	Synced   []byte  `bencode:"synced"`
-	Up       int64   `bencode:"up"`
-	V1       []byte  `bencode:"v1"`
-	V2       []byte  `bencode:"v2"`
-	Version  int64   `bencode:"version"`
+	Added    int64    `bencode:"added"`
+	Boot     string   `bencode:"boot"`
+	Clean    int64    `bencode:"clean"`
+	Dir      string   `bencode:"dir"`
+	Doubt    []byte   `bencode:"doubt"`
+	Down     int64    `bencode:"down"`
+	Files    []int64  `bencode:"files"` // fileInts numbers a file
+	Finished int64    `bencode:"finished"`
+	Have     []byte   `bencode:"have"`
+	Named    []int64  `bencode:"named"` // ascending indices of files
+	Names    []string `bencode:"names"` // their paths
+	Pieces   int64    `bencode:"pieces"`
+	Renaming []string `bencode:"renaming"` // none or two
+	Serial   int64    `bencode:"serial"`
+	Synced   []byte   `bencode:"synced"`
+	Up       int64    `bencode:"up"`
+	V1       []byte   `bencode:"v1"`
+	V2       []byte   `bencode:"v2"`
+	Version  int64    `bencode:"version"`
 }
 
 // fileInts is how many numbers describe a file: flags, size, mtime, ctime, inode.
@@ -65,6 +70,12 @@ func (r *Record) Encode() ([]byte, error) {
 		Added: nanos(r.Added), Boot: r.BootID, Dir: r.Dir, Down: r.DownTotal, Up: r.UpTotal,
 		Doubt: r.Doubt.Bytes(), Have: r.Have.Bytes(), Synced: r.Synced.Bytes(), Pieces: int64(r.Have.Len()),
 		Finished: nanos(r.Finished), Serial: r.Serial, Version: version,
+	}
+	for _, i := range slices.Sorted(maps.Keys(r.Names)) {
+		w.Named, w.Names = append(w.Named, int64(i)), append(w.Names, r.Names[i])
+	}
+	if r.Renaming != [2]string{} {
+		w.Renaming = r.Renaming[:]
 	}
 	if r.Clean {
 		w.Clean = 1
@@ -89,26 +100,36 @@ func (r *Record) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode resume record of %v: %w", r.ID, err)
 	}
-	return seal(body), nil
+	return Seal(magic, body), nil
 }
 
-// seal puts name and checksum in front of the dictionary.
-func seal(body []byte) []byte {
+// Seal puts a line with the format's name and a checksum in front of a body.
+func Seal(magic string, body []byte) []byte {
 	out := make([]byte, 0, len(magic)+4+len(body))
 	out = append(out, magic...)
 	out = binary.BigEndian.AppendUint32(out, crc32.Checksum(body, castagnoli))
 	return append(out, body...)
 }
 
-// Decode is the inverse of Encode. A record that was cut, changed or written by a
-// newer version is an error that wraps ErrDamaged.
-func Decode(b []byte) (*Record, error) {
+// Unseal is the inverse of Seal; the body aliases b. Bytes that were cut, changed or are of another format are an
+// error that wraps ErrDamaged.
+func Unseal(magic string, b []byte) (body []byte, err error) {
 	if len(b) < len(magic)+4 || string(b[:len(magic)]) != magic {
 		return nil, fmt.Errorf("%w: it does not begin like one", ErrDamaged)
 	}
 	sum, body := binary.BigEndian.Uint32(b[len(magic):]), b[len(magic)+4:]
 	if crc32.Checksum(body, castagnoli) != sum {
 		return nil, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+	}
+	return body, nil
+}
+
+// Decode is the inverse of Encode. A record that was cut, changed or written by a
+// newer version is an error that wraps ErrDamaged.
+func Decode(b []byte) (*Record, error) {
+	body, err := Unseal(magic, b)
+	if err != nil {
+		return nil, err
 	}
 	var w recordWire
 	if err := bencode.Unmarshal(body, limits, &w); err != nil {
@@ -147,7 +168,27 @@ func (w *recordWire) record() (*Record, error) {
 			MTime: moment(f[2]), CTime: moment(f[3]), Inode: uint64(f[4]),
 		})
 	}
+	if err := w.names(r); err != nil {
+		return nil, err
+	}
 	return r, nil
+}
+
+// names fills in what was renamed.
+func (w *recordWire) names(r *Record) error {
+	if len(w.Named) != len(w.Names) || len(w.Renaming) != 0 && copy(r.Renaming[:], w.Renaming) != len(w.Renaming) {
+		return fmt.Errorf("%w: its names do not fit", ErrDamaged)
+	}
+	for k, i := range w.Named {
+		if i < 0 || i >= int64(len(r.Files)) || k > 0 && i <= w.Named[k-1] {
+			return fmt.Errorf("%w: a name for file %d of %d", ErrDamaged, i, len(r.Files))
+		}
+		if r.Names == nil {
+			r.Names = make(map[int]string, len(w.Named))
+		}
+		r.Names[int(i)] = w.Names[k]
+	}
+	return nil
 }
 
 func nanos(t time.Time) int64 {

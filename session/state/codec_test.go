@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -27,6 +28,9 @@ func sample(pieces, files int) *Record {
 		}
 	}
 	r.Doubt.Set(1)
+	if files > 1 {
+		r.Names, r.Renaming = map[int]string{1: "a/b", files - 1: "c"}, [2]string{"a/x", "a/b"}
+	}
 	for i := range files {
 		r.Files = append(r.Files, File{
 			Exists: true, Closed: i%2 == 0, Size: int64(i) * 1000, Inode: uint64(i) + 1<<63,
@@ -57,6 +61,9 @@ func TestRoundTrip(t *testing.T) {
 		}
 		if got.ID != r.ID || got.Have.Count() != r.Have.Count() || len(got.Files) != len(r.Files) || got.Clean != r.Clean || !got.Added.Equal(r.Added) {
 			t.Errorf("got %+v, want %+v", got, r)
+		}
+		if !maps.Equal(got.Names, r.Names) || got.Renaming != r.Renaming {
+			t.Errorf("names: got %v %q, want %v %q", got.Names, got.Renaming, r.Names, r.Renaming)
 		}
 		if len(r.Files) > 0 && !reflect.DeepEqual(got.Files, r.Files) {
 			t.Errorf("files: got %v, want %v", got.Files, r.Files)
@@ -121,7 +128,7 @@ func TestR03Newer(t *testing.T) {
 	b := encode(t, now)
 	body := bytes.Replace(b[len(magic)+4:], []byte("7:versioni1e"), []byte("7:versioni2e"), 1)
 	dir := fsys.NewMem()
-	put(t, dir, "x", seal(body))
+	put(t, dir, "x", Seal(magic, body))
 	put(t, dir, "x"+oldSuffix, encode(t, old))
 	r, notes := Load(dir, "x", now.ID, 10, 1)
 	if r == nil || r.Serial != 1 || len(notes) != 1 || !errors.Is(notes[0], ErrDamaged) {
@@ -212,7 +219,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(encode(f, &Record{}))
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, in := range [][]byte{b, seal(b)} { // as it is, and past the checksum
+		for _, in := range [][]byte{b, Seal(magic, b)} { // as it is, and past the checksum
 			r, err := Decode(in)
 			if err != nil {
 				if !errors.Is(err, ErrDamaged) {

@@ -38,6 +38,10 @@ type Record struct {
 	// Added and Finished are wall clock times; Finished is zero before
 	// completion.
 	Added, Finished time.Time
+	// Names are other paths for files than the torrent's own, by index. They are not checked.
+	Names map[int]string
+	// Renaming are the old and the new path of a file or folder whose name on disk may not have followed Names yet; empty for none.
+	Renaming [2]string
 }
 
 // File is what a record knows of one file on the disk.
@@ -51,6 +55,25 @@ type File struct {
 	MTime, CTime time.Time // zero where the system has none
 	Inode        uint64    // 0 where the system has none
 }
+
+// Follow returns the entries of files that were moved, or renamed, as they are afterwards: of a file that was before as the record has
+// it the one in after, of another one an entry that fits no file.
+func Follow(record, before, after []File) []File {
+	out := make([]File, len(record))
+	for i := range out {
+		switch old := &record[i]; {
+		case !old.same(before[i]) || old.Size == fitsNone:
+			out[i] = File{Exists: after[i].Exists, Closed: true, Size: fitsNone}
+		default:
+			out[i] = after[i]
+			out[i].Closed = old.Closed
+		}
+	}
+	return out
+}
+
+// fitsNone is the size of an entry that fits no file.
+const fitsNone = -1
 
 // same reports whether the file on the disk can hold what the record says.
 func (f *File) same(now File) bool {

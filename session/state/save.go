@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -35,7 +36,7 @@ func Save(dir fsys.FS, name string, r *Record) error {
 	if err := dir.Rename(name+tmpSuffix, name); err != nil {
 		return fmt.Errorf("save %s: %w", name, err)
 	}
-	if err := dir.SyncDir("."); err != nil {
+	if err := dir.SyncDir(path.Dir(name)); err != nil {
 		return fmt.Errorf("save %s: %w", name, err)
 	}
 	return nil
@@ -61,7 +62,7 @@ func WriteFile(dir fsys.FS, name string, b []byte) error {
 		err = dir.Rename(name+tmpSuffix, name)
 	}
 	if err == nil {
-		err = dir.SyncDir(".")
+		err = dir.SyncDir(path.Dir(name))
 	}
 	if err != nil {
 		return fmt.Errorf("save %s: %w", name, err)
@@ -128,5 +129,5 @@ func Remove(dir fsys.FS, name string) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
-	return dir.SyncDir(".")
+	return dir.SyncDir(path.Dir(name))
 }

@@ -1,13 +1,13 @@
 //go:build linux
 
-// Command picture makes the picture of `shoal get` in the README from the real
-// program: it builds shoal, seeds a file on the loopback interface, downloads it in a
-// terminal in memory, and writes what that terminal showed halfway and at the
-// end as an SVG. Run it from the root of the tree:
+// Command picture makes the pictures in the README from the real program. It builds shoal, seeds
+// files on the loopback interface and writes as SVG what terminals in memory show: of `shoal get` the
+// download halfway and at the end; of `shoal tui`, with a daemon whose torrents are in many states, the list, the details and a
+// dialog. Run it from the root of the tree:
 //
-//	go run ./internal/tools/picture
+//	go run ./internal/tools/picture [get|tui]
 //
-// It runs on Linux only. All of it happens on the main goroutine, but for what draws
+// It takes two minutes and runs on Linux only. All of it happens on the main goroutine, but for what draws
 // the terminal.
 package main
 
@@ -38,22 +38,33 @@ const (
 )
 
 func main() {
-	if err := draw(); err != nil {
+	if err := draw(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "picture:", err)
 		os.Exit(1)
 	}
 }
 
-func draw() error {
+func draw(which []string) error {
 	dir, err := os.MkdirTemp("", "shoal-picture-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	shoal := filepath.Join(dir, "shoal")
-	if out, err := exec.Command("go", "build", "-o", shoal, "./cmd/shoal").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags", "-X main.version=0.1.0", "-o", shoal, "./cmd/shoal").CombinedOutput(); err != nil {
 		return fmt.Errorf("building shoal: %w\n%s", err, out)
 	}
+	if len(which) == 0 || which[0] == "get" {
+		err = drawGet(shoal, dir)
+	}
+	if err == nil && (len(which) == 0 || which[0] == "tui") {
+		err = drawTUI(shoal, dir)
+	}
+	return err
+}
+
+// drawGet makes the picture of a download.
+func drawGet(shoal, dir string) error {
 	content := make([]byte, size)
 	rand.Read(content)
 	if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
@@ -74,7 +85,7 @@ func draw() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(svg(frames, columns)), 0o644)
+	return os.WriteFile(file, []byte(svg(frames, columns, "shoal get in a terminal: halfway, and done")), 0o644)
 }
 
 // seed starts the other peer and returns its address.

@@ -1,0 +1,7 @@
+//go:build !race
+
+package library
+
+import "time"
+
+const dayLong = 24 * time.Hour

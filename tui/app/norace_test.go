@@ -1,0 +1,6 @@
+//go:build !race
+
+package app
+
+// slower is how much longer things may take here.
+const slower = 1
