@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"shoal/bench/figures"
 )
@@ -58,6 +59,14 @@ func allRows() []row {
 		{"quiet", with(func(o *options) {
 			o.runs, o.seconds, o.counts, o.clients, o.reference = 1, 30, []int{1, 10, 100, 1000}, []string{"shoal"}, ""
 		}), quietRow},
+		{"daemon", with(func(o *options) {
+			o.runs, o.clients, o.reference, o.dir = 1, []string{"shoal"}, "", "/var/tmp/bench"
+			o.seconds, o.counts, o.timeout = 300, []int{10_000}, 20*time.Minute
+		}), daemonRow},
+		{"daemon-many", with(func(o *options) {
+			o.runs, o.clients, o.reference, o.dir = 1, []string{"shoal"}, "", "/var/tmp/bench"
+			o.seconds, o.counts, o.timeout = 0, []int{100_000}, 20*time.Minute
+		}), daemonRow},
 	}
 }
 

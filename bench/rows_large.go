@@ -70,20 +70,7 @@ func (w *world) part(ctx context.Context, o options, client string, t *stage.Tor
 		return nil, err
 	}
 	defer remove()
-	w.busy.Forget(t)
-	from, me := w.address(), w.address()
-	spec := transfer{torrent: t}.spec(partner.Serve, from)
-	spec.Bytes = int64(o.size) << 20
-	s, err := w.partner(spec)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-	if _, err := s.expect(ctx, partner.Ready); err != nil {
-		return nil, err
-	}
-	w.busy.Add(t, from)
-	r, stop, err := w.start(ctx, client, clients.Job{Torrent: t.File, Folder: out, Addr: me, Whole: w.busy.Expect(me)})
+	s, r, stop, err := w.fromPartner(ctx, client, t, out, int64(o.size)<<20)
 	if err != nil {
 		return nil, err
 	}
@@ -137,22 +124,33 @@ func (w *world) firstBlock(ctx context.Context, client string, t *stage.Torrent)
 		return nil, err
 	}
 	defer remove()
-	w.busy.Forget(t)
-	from, me := w.address(), w.address()
-	s, err := w.partner(transfer{torrent: t}.spec(partner.Serve, from))
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-	if _, err := s.expect(ctx, partner.Ready); err != nil {
-		return nil, err
-	}
-	w.busy.Add(t, from)
-	r, stop, err := w.start(ctx, client, clients.Job{Torrent: t.File, Folder: out, Addr: me, Whole: w.busy.Expect(me)})
+	s, r, stop, err := w.fromPartner(ctx, client, t, out, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
 	first, err := s.expect(ctx, partner.First)
 	return figures.Sample{figures.First: float64(first.At-r.Began.UnixNano()) / 1e6}, err
+}
+
+// fromPartner starts a client that downloads from a partner, which serves so many bytes, 0 for all.
+func (w *world) fromPartner(ctx context.Context, client string, t *stage.Torrent, out string, most int64) (s *side, r *clients.Running, stop func(), err error) {
+	w.busy.Forget(t)
+	from, me := w.address(), w.address()
+	spec := transfer{torrent: t}.spec(partner.Serve, from)
+	spec.Bytes = most
+	if s, err = w.partner(spec); err != nil {
+		return nil, nil, nil, err
+	}
+	if _, err = s.expect(ctx, partner.Ready); err != nil {
+		s.stop()
+		return nil, nil, nil, err
+	}
+	w.busy.Add(t, from)
+	r, end, err := w.start(ctx, client, clients.Job{Torrent: t.File, Folder: out, Addr: me, Whole: w.busy.Expect(me)})
+	if err != nil {
+		s.stop()
+		return nil, nil, nil, err
+	}
+	return s, r, func() { end(); s.stop() }, nil
 }

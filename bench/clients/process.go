@@ -170,7 +170,10 @@ func until(ctx context.Context, f func() (bool, error)) error {
 }
 
 // Stop ends the process and waits for that.
-func (p *Process) Stop() {
+func (p *Process) Stop() { p.StopWithin(grace) }
+
+// StopWithin does the same with a process that may take longer to end.
+func (p *Process) StopWithin(grace time.Duration) {
 	select {
 	case <-p.ended:
 		return

@@ -29,6 +29,13 @@ const (
 	Share    Key = "share"    // KiB a second, the mean share
 	First    Key = "first"    // milliseconds from the start of the program to the first block sent to it
 	Arrived  Key = "arrived"  // MiB that lie in the folder at the end
+	Answer   Key = "answer"   // seconds from the start of a daemon to its first answer
+	Begun    Key = "begun"    // seconds from the start of a daemon until all its torrents run
+	Held     Key = "held"     // MiB resident at the end (VmRSS)
+	Recent   Key = "recent"   // milliseconds that it takes to tell what has changed
+	List     Key = "list"     // milliseconds that a whole list takes
+	Wake     Key = "wake"     // milliseconds from the dial of who wants a torrent to the first block
+	Announce Key = "announce" // announces a minute
 )
 
 // Sample is what one run came to.

@@ -25,6 +25,8 @@ var heads = map[figures.Key]string{
 	figures.Last: "last s", figures.Mean: "mean s", figures.Least: "of least", figures.Over: "of limit",
 	figures.Resident: "KiB each", figures.Busy: "CPU %", figures.Open: "open", figures.Spread: "worst off %", figures.Share: "KiB/s each",
 	figures.First: "ms", figures.Arrived: "MiB",
+	figures.Answer: "answer s", figures.Begun: "all run s", figures.Held: "resident MiB", figures.Recent: "changes ms", figures.List: "list ms",
+	figures.Wake: "woken ms", figures.Announce: "announces/min",
 }
 
 // Section writes one row as a table with its title.

@@ -22,6 +22,7 @@ type Tracker struct {
 	owners map[uint16]netip.Addr
 	swarms map[string]map[uint16]bool // by info hash; a peer that has everything is true
 	begun  map[uint16]chan struct{}   // closed when the peer of a port has everything
+	count  int                        // of announces
 }
 
 // NewTracker starts a tracker on a free port of addr. Peers are asked to come again after interval.
@@ -58,6 +59,13 @@ func (t *Tracker) Add(tor *Torrent, a netip.AddrPort) {
 	t.swarm(string(tor.hash[:]))[a.Port()] = true
 }
 
+// Announces returns how many announces there have been.
+func (t *Tracker) Announces() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count
+}
+
 // Forget empties a torrent's swarm.
 func (t *Tracker) Forget(tor *Torrent) {
 	t.mu.Lock()
@@ -86,6 +94,7 @@ func (t *Tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (t *Tracker) announce(hash string, port uint16, event string, whole bool) []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.count++
 	swarm := t.swarm(hash)
 	swarm[port] = whole
 	if ch := t.begun[port]; ch != nil && whole {
