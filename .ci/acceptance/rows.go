@@ -3,7 +3,7 @@ package main
 // row is one line of the acceptance list: an input or a fault, and what must become of it.
 type row struct {
 	id    string
-	issue byte // A, B or C: when it had to hold first
+	issue byte // A to F: when it had to hold first
 	says  string
 }
 
@@ -92,6 +92,7 @@ var rows = []row{
 	{"S04", 'A', "files cut, deleted, replaced or unmounted while in use stop the torrent and name the file"},
 	{"S06", 'B', "64 file handles, 5000 files and 200 peers: slower, but complete"},
 	{"S07", 'B', "file systems with a size limit or without holes: said when the torrent is added, no data lost"},
+	{"S08", 'E', "a move to another volume that is killed, loses power or finds no room: one whole copy remains, and the next start goes on"},
 	{"X01", 'B', "deep, huge or malformed extended handshakes are refused or ignored, within 64 KiB"},
 	{"X06", 'B', "changing ids and absurd values in extended handshakes are clamped or ignored"},
 	{"L01", 'C', "local announces: few candidates a source, torrent and minute, none below port 1024, and bounded tables"},
@@ -99,5 +100,42 @@ var rows = []row{
 	{"L03", 'C', "a private torrent is not announced in the local network, and nobody is taken from there"},
 	{"N01", 'C', "a router that sends us to another address, or by other ways than plain HTTP, is not followed"},
 	{"N02", 'C', "whatever a router answers ends within bounds of time, bytes and elements, and is no mapping"},
+	{"K01", 'C', "no passkey, cookie, password or other secret gets into a log, a message or the shown configuration"},
+	{"K02", 'C', "every mistake in the configuration is told at once, with its line, its key, what is allowed and the nearest key"},
+	{"K03", 'C', "a configuration file that is too large, too deep or no file is refused before it costs anything"},
 	{"T01", 'B', "no foreign text steers the terminal: escapes, marks, newlines and widths come out harmless"},
+	{"T02", 'F', "the screen fits every window down to no cell at all, through storms of sizes; 10 000 torrents or 100 000 files draw a frame in time"},
+	{"Q01", 'E', "torrents that stall and come back stop no others within ten minutes, and the places of the queue are never given twice"},
+	{"Q02", 'E', "100 000 torrents are moved in the queue and dealt with at once; moves change nothing but the order"},
+	{"Q03", 'E', "goals of seeding that are infinite, negative or no numbers stop nothing; own, default and none are told apart"},
+	{"Q04", 'E', "a schedule follows the clock on the wall over every jump of it, and no change goes unforeseen"},
+	{"Q05", 'E', "blocklists that are endless, explode or have too many rules are refused within bounds"},
+	{"Q06", 'E', "what can be read of a blocklist holds, bad lines are counted and named, and nothing is blocked that no line names"},
+	{"Q07", 'E', "no name in a torrent becomes a word of the user's command, or keeps it from running"},
+	{"Q08", 'E', "commands that hang, talk without end or leave deaf children are ended in time with all they started"},
+	{"T03", 'F', "what a library prints while the screen is drawn does not tear it: it goes to the screen's log"},
+	{"T04", 'E', "a daemon that goes away is said to be away; who waits or follows goes on when it is back, with its new list"},
+	{"Y01", 'E', "a torrent that sleeps is served within 100 ms of a handshake, plain or encrypted, and keeps its totals"},
+	{"Y02", 'E', "what waking finds wrong is shown and not announced; a lock of another is tried again; nothing is fetched unasked"},
+	{"Y03", 'E', "a disk that hangs while a torrent wakes holds a handshake for seconds, and the end of the session not at all"},
+	{"Y04", 'E', "ten thousand that sleep: under 2 KiB each and no goroutine, announced a few at a time, and behind what a person adds"},
+	{"Y05", 'E', "falling asleep, waking, stopping and removing in any order at once leave no goroutine, handle, lock or record"},
+	{"R02", 'E', "at whatever write the power goes, the daemon loses no torrent of its list and nothing that it said was done"},
+	{"R03", 'E', "entries and settings that are cut, flipped, zeros or of a newer program: the generation before holds, or the defaults; no torrent vanishes"},
+	{"R04", 'E', "a record of another shape is not believed; files that differ from it are hashed before they are used"},
+	{"R05", 'E', "with a state folder that is full or read-only the daemon runs, warns each minute and remembers once it can"},
+	{"R06", 'E', "a second daemon refuses and says who has the state folder; the lock of one that was killed is free"},
+	{"R07", 'E', "a clock set by ten years costs no announce, counts no time, reaches no goal and hides no change"},
+	{"R08", 'E', "a day of lost links, sleep, new addresses and outages: payload flows again within 30 s each time, nothing grows; a night asleep counts no time and reaches no goal"},
+	{"S05", 'E', "another program's change to a seeded file stops it at once, with the cause; started again it is checked first"},
+	{"C01", 'E', "what a page of another site can send to the daemon changes nothing: foreign Host, Origin or no session id"},
+	{"C02", 'E', "no secret, a wrong one or half of one opens nothing; who guesses must wait, and no log has a password"},
+	{"C03", 'E', "huge, endless, slow and deeply nested requests are refused; 64 connections are open at most, and cost little"},
+	{"C04", 'E', "folders outside of those allowed are refused, however spelled or linked, and paths of the daemon's machine but from its user; a URL leads no nearer than who named it"},
+	{"C05", 'E', "the socket of a killed daemon is replaced; where others could put one nothing is opened"},
+	{"C06", 'E', "nothing but the daemon's own routes is served: no debug page, no file"},
+	{"C07", 'E', "a hundred callers who add and remove one torrent at once get what one after the other would"},
+	{"O01", 'E', "beyond this machine the daemon is steered with a password only; the first start makes one, tells it once, and nobody else can read it"},
+	{"O02", 'E', "an engine that hangs or fails gives no signs of life to the service manager"},
+	{"O03", 'E', "shoal doctor leaves nothing behind and shows no key of a tracker"},
 }
