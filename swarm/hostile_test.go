@@ -261,17 +261,17 @@ func TestShownRate(t *testing.T) {
 				t.Fatalf("second %d: %.0f", k, r)
 			}
 		}
-		for range 5 {
-			tick(0)
+		for k := range 100 {
+			if r := tick(0); k < 3 && r < 48e6/3 || k >= 3 && r != 0 {
+				t.Errorf("%.0f, %d seconds after the end", r, k+1)
+			}
 		}
-		if r := tick(0); r > 48e6/2 {
-			t.Errorf("%.0f six seconds after the end", r)
-		}
-		for range 100 {
-			tick(0)
-		}
-		if m.shown() != 0 {
-			t.Errorf("%.0f long after the end", m.shown())
+	}
+	for n := range 20 { // a block every eight seconds
+		for k := range 8 {
+			if r := tick(metainfo.BlockSize * (k / 7)); n > 2 && (r < 500 || r > 6000) {
+				t.Errorf("%.0f of a slow flow", r)
+			}
 		}
 	}
 }

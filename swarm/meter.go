@@ -16,7 +16,12 @@ type meter struct {
 	quick  float64 // smoothed over about 2 s, for decisions
 	smooth float64 // smoothed over about 5 s, for merit
 	weight float64 // of what smooth has seen since the flow began, to 1
+	still  float64 // seconds without a byte
+	flow   float64 // what was shown before those
 }
+
+// dry is for how many seconds nothing comes of a flow that goes on, beside the time that two blocks take at its rate.
+const dry = 3
 
 func (m *meter) add(n int) { m.fresh += int64(n) }
 
@@ -28,16 +33,22 @@ func (m *meter) tick(now time.Duration) {
 	m.last = float64(m.fresh) / dt
 	m.quick += (1 - math.Exp(-dt/2)) * (m.last - m.quick)
 	m.smooth += (1 - math.Exp(-dt/5)) * (m.last - m.smooth)
-	if m.weight += (1 - math.Exp(-dt/5)) * (1 - m.weight); m.fresh == 0 && m.smooth < 1 {
+	m.weight += (1 - math.Exp(-dt/5)) * (1 - m.weight)
+	switch {
+	case m.fresh > 0:
+		m.still, m.flow = 0, m.smooth/m.weight
+	case m.smooth < 1:
 		m.smooth, m.weight = 0, 0
+	default:
+		m.still += dt
 	}
 	m.fresh, m.at = 0, now
 }
 
 // shown is smooth for eyes: an average of what has flowed since it began, so that a flow is seen at its full
-// rate from the first second.
+// rate from the first second, and as none when it has ended.
 func (m *meter) shown() float64 {
-	if m.weight == 0 {
+	if m.weight == 0 || m.still > dry+2*metainfo.BlockSize/m.flow {
 		return 0
 	}
 	return m.smooth / m.weight

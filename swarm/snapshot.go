@@ -45,6 +45,9 @@ func (c *core) snapshot() *status.Torrent {
 		Peers: len(c.peers), Banned: len(c.cands.bans), Dialing: c.cands.dialing, ETA: -1,
 		Time: c.tally.causes(c.now), PeersChoking: c.tally.peers[choking],
 	}
+	if c.asleep() { // no tick tells that nothing flows
+		t.Down, t.Up = 0, 0
+	}
 	if c.cause != nil {
 		t.Err = c.cause.Error()
 	}

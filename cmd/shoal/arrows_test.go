@@ -83,7 +83,7 @@ var libraries = map[string][]string{
 	"github.com/BurntSushi/toml":          {"internal/config", "tui/theme"},
 	"github.com/zeebo/bencode":            {"internal/bencode"},
 	"github.com/charmbracelet/bubbletea":  {"tui", "tui/app"},
-	"github.com/charmbracelet/x/ansi":     {"tui", "tui/app", "tui/draw", "tui/theme", "tui/tabs"},
+	"github.com/charmbracelet/x/ansi":     {"internal/screen", "tui", "tui/app", "tui/draw", "tui/theme", "tui/tabs"},
 	"github.com/spf13/cobra":              {"cmd/shoal"},
 	"github.com/spf13/pflag":              {"cmd/shoal"},
 	"github.com/rogpeppe/go-internal":     {"cmd/shoal"},

@@ -198,7 +198,7 @@ var Keys = []Key{
 	{Name: "tui.mouse", Kind: Bool, Default: true, Flag: "no-mouse", Negated: true, Says: "Heed the mouse; without it the terminal selects text.", at: func(c *Config) any { return &c.TUI.Mouse }},
 	{Name: "tui.color", Kind: Choice, Choices: []string{"auto", "always", "never"}, Default: "auto", Says: "Whether there are colours, as --color says.", at: func(c *Config) any { return &c.TUI.Color }},
 	{Name: "tui.keys", Kind: KeyMap, Default: map[string]any{}, Says: "Other keys for some actions; an empty list takes them away.", at: func(c *Config) any { return &c.TUI.Keys }},
-	{Name: "tui.views", Kind: Views, Default: map[string]any{}, Says: "Views that stand below the orders to sort by, each with a filter as `shoal list --filter` takes it, an order, or both.", at: func(c *Config) any { return &c.TUI.Views }},
+	{Name: "tui.views", Kind: Views, Default: map[string]any{}, Says: "Views that stand below the orders to sort by, each with a filter as `shoal list --filter` takes it, an order, or both. An order has the smaller ones first, with - before it the larger ones.", at: func(c *Config) any { return &c.TUI.Views }},
 
 	{Name: "log.level", Kind: Choice, Choices: []string{"auto", "warn", "info", "debug"}, Default: "auto", Says: "How much is logged; auto is warn for get and seed, and info for a daemon and for a log file.", at: func(c *Config) any { return &c.Log.Level }},
 	{Name: "log.format", Kind: Choice, Choices: []string{"text", "json"}, Default: "text", Flag: "log-format", Says: "How a line of the log looks.", at: func(c *Config) any { return &c.Log.Format }},

@@ -257,7 +257,14 @@ func (l *loader) sections(prefix string, values map[string]any, c *Config) {
 				l.problem("", line, name, fmt.Sprintf("unknown key %s%s", name, hint(nearestKey(section, short))))
 				continue
 			}
-			if err := k.set(c, table[short], l.place); err != nil {
+			err := k.set(c, table[short], l.place)
+			if entries, ok := errors.AsType[entryErrors](err); ok {
+				for _, e := range entries {
+					l.problem("", l.line(prefix+name+"."+e.Action), name, name+"."+e.Error())
+				}
+				continue
+			}
+			if err != nil {
 				l.problem("", line, name, err.Error())
 				continue
 			}

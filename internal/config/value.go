@@ -29,9 +29,13 @@ type place struct {
 	dir  string // of the file, or the current one
 }
 
-// set gives a key a value as TOML has it. The error says what was given and what is allowed.
+// set gives a key a value as TOML has it. The error says what was given and what is allowed, or is entryErrors.
 func (k *Key) set(c *Config, v any, p place) error {
-	if err := k.put(c, v, p); err != nil {
+	err := k.put(c, v, p)
+	if entries, ok := errors.AsType[entryErrors](err); ok {
+		return entries
+	}
+	if err != nil {
 		return fmt.Errorf("%s is %s%s; write %s", k.Name, given(v), why(err), k.Allowed())
 	}
 	return nil
@@ -39,6 +43,9 @@ func (k *Key) set(c *Config, v any, p place) error {
 
 // why is what an error of put has to say beside that the value does not fit.
 func why(err error) string {
+	if entries, ok := errors.AsType[entryErrors](err); ok {
+		return ": " + entries.Error()
+	}
 	if reason, ok := errors.AsType[*reasonError](err); ok {
 		return ": " + reason.words
 	}
@@ -49,6 +56,11 @@ func why(err error) string {
 type reasonError struct{ words string }
 
 func (r *reasonError) Error() string { return r.words }
+
+// entryErrors is what is wrong with single lines of a table.
+type entryErrors []keys.Mistake
+
+func (e entryErrors) Error() string { return keys.Mistakes(e).Error() }
 
 // errKind is a value of a kind that the key does not take.
 var errKind = errors.New("of another kind")
@@ -179,29 +191,37 @@ func putKeys(at *map[string][]string, v any) error {
 		return errKind
 	}
 	out := make(map[string][]string, len(table))
-	for action, x := range table {
-		list, ok := x.([]any)
-		if one, single := x.(string); single {
-			list, ok = []any{one}, true
-		}
+	var wrong entryErrors
+	for _, action := range slices.Sorted(maps.Keys(table)) {
+		own, ok := keysOf(table[action])
 		if !ok {
-			return &reasonError{text.Clean(action, 40) + " is " + given(x)}
-		}
-		own := make([]string, 0, min(len(list), maxList))
-		for _, k := range list {
-			key, ok := k.(string)
-			if !ok {
-				return &reasonError{text.Clean(action, 40) + " is " + given(x)}
-			}
-			own = append(own, key)
+			wrong = append(wrong, keys.Mistake{Action: action, Says: given(table[action]) + ` is no key; write one in quotes, or a list like ["x", "ctrl-p"]`})
+			continue
 		}
 		out[action] = own
 	}
 	if _, err := keys.Bind(out); err != nil {
-		return &reasonError{err.Error()}
+		mistakes, _ := errors.AsType[keys.Mistakes](err)
+		wrong = append(wrong, mistakes...)
+	}
+	if len(wrong) > 0 {
+		return wrong
 	}
 	*at = out
 	return nil
+}
+
+// keysOf are the keys of an action: one, or a list.
+func keysOf(v any) (own []string, ok bool) {
+	if one, single := v.(string); single {
+		return []string{one}, true
+	}
+	list, ok := v.([]any)
+	for _, k := range list {
+		key, isText := k.(string)
+		own, ok = append(own, key), ok && isText
+	}
+	return append([]string{}, own...), ok
 }
 
 // putViews takes a table of views over, each a filter or a table with a filter and an order.

@@ -56,11 +56,18 @@ func (m *Model) queue(targets []*status.Entry, up bool) tea.Cmd {
 }
 
 func (m *Model) priority(targets []*status.Entry, up bool) tea.Cmd {
-	return m.eachOf(targets, "priority changed:", func(ctx context.Context, e status.Engine, x *status.Entry) error {
-		p := max(x.Priority-1, -1)
+	next := func(x *status.Entry) int8 {
 		if up {
-			p = min(x.Priority+1, 1)
+			return min(x.Priority+1, 1)
 		}
+		return max(x.Priority-1, -1)
+	}
+	did := "priority changed:"
+	if len(targets) > 0 && !slices.ContainsFunc(targets, func(x *status.Entry) bool { return next(x) != next(targets[0]) }) {
+		did = [...]string{"low priority:", "normal priority:", "high priority:"}[min(max(next(targets[0]), -1), 1)+1]
+	}
+	return m.eachOf(targets, did, func(ctx context.Context, e status.Engine, x *status.Entry) error {
+		p := next(x)
 		return e.Change(ctx, x.ID, status.Change{Priority: &p})
 	})
 }
@@ -105,8 +112,12 @@ func (m *Model) limit(a keys.Action) tea.Cmd {
 			say = "upload limit " + limitWord(*up)
 		default:
 			s.AltOn = !s.AltOn
-			say = "alternative limits off"
-			if s.AltOn {
+			switch {
+			case !s.AltOn:
+				say = "alternative limits off"
+			case s.AltDown <= 0 && s.AltUp <= 0:
+				say = "alternative limits on, but none are set: choose them with the keys of the limits, or as limits.alt_down and limits.alt_up in the configuration"
+			default:
 				say = "alternative limits on: down " + limitWord(s.AltDown) + ", up " + limitWord(s.AltUp)
 			}
 		}
@@ -124,8 +135,11 @@ func limitWord(n int64) string {
 	return text.Rate(n)
 }
 
-// remove takes torrents out of the list, for ten seconds so that it can be undone where the daemon knows how.
+// remove takes torrents out of the list, so that it can be undone for ten seconds: where the daemon does not know how, by telling it only then.
 func (m *Model) remove(targets []*status.Entry, data bool) tea.Cmd {
+	if m.limited() {
+		return m.hold(targets, data)
+	}
 	var ids []metainfo.ID // that can be brought back
 	return m.each(len(targets), func(ctx context.Context, e status.Engine, i int) error {
 		x := targets[i]
@@ -141,35 +155,42 @@ func (m *Model) remove(targets []*status.Entry, data bool) tea.Cmd {
 		}
 		return nil
 	}, func(msg *doneMsg) {
-		msg.after = func(m *Model) tea.Cmd {
-			m.list.unmark()
-			if m.screen == screenDetails {
-				m.screen = screenList
-			}
-			if len(ids) > 0 {
-				m.undo = undo{ids, m.o.Now().Add(undoFor)}
-			}
-			return nil
-		}
-		msg.say = "removed " + namesOf(targets)
-		if data {
-			msg.say = "removed with files: " + namesOf(targets)
-		}
-		if key := m.o.Keys.First(keys.Undo); key != "" && len(ids) > 0 {
-			msg.say += fmt.Sprintf("; %s brings back for %d s", key, int(undoFor/time.Second))
-		}
+		msg.after = func(m *Model) tea.Cmd { m.removed(ids); return nil }
+		msg.say = m.removedWord(targets, data, len(ids) > 0)
 	})
+}
+
+// removed goes on after a removal, of which some can be brought back.
+func (m *Model) removed(ids []metainfo.ID) {
+	m.list.unmark()
+	if m.screen == screenDetails {
+		m.screen = screenList
+	}
+	if len(ids) > 0 {
+		m.undo = undo{ids, m.o.Now().Add(undoFor)}
+	}
+}
+
+func (m *Model) removedWord(list []*status.Entry, data, undo bool) string {
+	word := "removed " + namesOf(list)
+	if data {
+		word = "removed with files: " + namesOf(list)
+	}
+	if key := m.o.Keys.First(keys.Undo); key != "" && undo {
+		word += fmt.Sprintf("; %s brings back for %d s", key, int(undoFor/time.Second))
+	}
+	return word
 }
 
 // takeBack undoes the last removal. What could not be brought back may be tried again.
 func (m *Model) takeBack() tea.Cmd {
-	if m.limited() {
-		return m.say("this daemon cannot bring back what was removed", false)
+	if cmd, any := m.release(); any {
+		return cmd
 	}
 	u := m.undo
 	m.undo = undo{}
 	if len(u.ids) == 0 || m.o.Now().After(u.until) {
-		return m.say("nothing to undo: a removal can be taken back for ten seconds", false)
+		return m.say("nothing to undo: a removal can be taken back for ten seconds", neutral)
 	}
 	left := make(map[metainfo.ID]bool, len(u.ids))
 	for _, id := range u.ids {
@@ -197,12 +218,14 @@ func (m *Model) takeBack() tea.Cmd {
 type source struct {
 	text, dir string
 	stopped   bool
+	typed     bool // in the dialog
 }
 
 // add hands sources to the engine.
 func (m *Model) add(list ...source) tea.Cmd {
 	read := m.o.Read
 	var added, known []*status.Entry
+	var refused []source
 	return m.each(len(list), func(ctx context.Context, e status.Engine, i int) error {
 		s := list[i]
 		n := status.NewTorrent{Source: s.text}
@@ -218,6 +241,7 @@ func (m *Model) add(list ...source) tea.Cmd {
 		}
 		switch {
 		case err != nil:
+			refused = append(refused, s)
 			return fmt.Errorf("%s: %w", text.Clean(text.Mask(s.text), 60), err)
 		case isNew:
 			added = append(added, &x)
@@ -238,8 +262,15 @@ func (m *Model) add(list ...source) tea.Cmd {
 			words = append(words, namesOf(known)+" are in the list already")
 		}
 		msg.say = strings.Join(words, "; ")
-		if all := slices.Concat(added, known); len(all) > 0 {
-			msg.after = func(m *Model) tea.Cmd { m.list.cur = all[0].ID; return nil }
+		all := slices.Concat(added, known)
+		msg.after = func(m *Model) tea.Cmd {
+			for _, x := range all {
+				m.keep(x.ID)
+			}
+			if len(all) > 0 {
+				m.list.cur = all[0].ID
+			}
+			return m.askAgain(refused)
 		}
 	})
 }
@@ -258,12 +289,12 @@ func (m *Model) copyMagnets(targets []*status.Entry) tea.Cmd {
 	joined := strings.Join(links, "\n")
 	switch {
 	case joined == "":
-		return m.say("the daemon does not tell magnet links", false)
+		return m.say("the daemon does not tell magnet links", neutral)
 	case len(joined) > maxCopied:
-		return m.say(fmt.Sprintf("%s are too much for the clipboard of a terminal: mark fewer torrents", text.Count(len(links), "magnet link")), true)
+		return m.say(fmt.Sprintf("%s are too much for the clipboard of a terminal: mark fewer torrents", text.Count(len(links), "magnet link")), bad)
 	}
 	if m.out != nil {
 		_, _ = io.WriteString(m.out, "\x1b]52;c;"+base64.StdEncoding.EncodeToString([]byte(joined))+"\a")
 	}
-	return m.say(text.Count(len(links), "magnet link")+" copied, if the terminal allows that", false)
+	return m.say(text.Count(len(links), "magnet link")+" copied, if the terminal allows that", neutral)
 }

@@ -39,6 +39,16 @@ func (m *Model) openAdd() (*adding, tea.Cmd) {
 	return d, tea.Batch(m.open(d), d.look())
 }
 
+// askAgain asks again for a source that could not be added, so that nobody types it anew; what was given at the start or in numbers is in the log.
+func (m *Model) askAgain(refused []source) tea.Cmd {
+	if len(refused) != 1 || !refused[0].typed || m.dialog != nil || m.prompt != nil {
+		return nil
+	}
+	d, cmd := m.openAdd()
+	d.source, d.folder, d.stopped = inputOf(refused[0].text), inputOf(refused[0].dir), refused[0].stopped
+	return tea.Batch(cmd, d.look())
+}
+
 // look has that listed which may be picked of the folder that was typed so far, one folder at a time.
 func (d *adding) look() tea.Cmd {
 	typed := d.source.String()
@@ -144,7 +154,7 @@ func (d *adding) accept(m *Model) tea.Cmd {
 	dir := m.folder(strings.TrimSpace(d.folder.String()))
 	for _, s := range append([]string{strings.TrimSpace(d.source.String())}, d.more...) {
 		if s != "" {
-			list = append(list, source{expand(s), dir, d.stopped})
+			list = append(list, source{expand(s), dir, d.stopped, true})
 		}
 	}
 	if len(list) == 0 {

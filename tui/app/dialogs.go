@@ -129,13 +129,13 @@ func newSorts(m *Model) *menu {
 	d.at = m.list.sort
 	d.take = func(m *Model, i int) tea.Cmd {
 		if i < len(sorts) {
-			m.list.sortBy(sorts[i].name)
+			m.list.usual(i)
 			return nil
 		}
 		v := m.o.Views[i-len(sorts)]
 		m.list.sortBy(v.Sort)
 		if err := m.list.filterBy(v.Filter); err != nil {
-			return m.say(err.Error(), true)
+			return m.say(err.Error(), bad)
 		}
 		return nil
 	}

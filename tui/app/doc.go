@@ -69,7 +69,7 @@ type Options struct {
 type View struct {
 	Name   string
 	Filter string // as the filter prompt takes it
-	Sort   string // name of a sort key, "-" before it turns it round; "" leaves it
+	Sort   string // name of a sort key: the smaller ones first, with "-" before it the larger ones; "" leaves it
 }
 
 // Check reports what is wrong with a view: a filter that is none, or an order that there is not, with the nearest one.

@@ -15,11 +15,11 @@ func (m *Model) openFolder(x *status.Entry) tea.Cmd {
 	dir := x.Dir
 	switch {
 	case dir == "":
-		return m.say("the daemon does not tell the folder", false)
+		return m.say("the daemon does not tell the folder", neutral)
 	case !m.o.Local:
-		return m.say("on the daemon's machine, in "+dir, false)
+		return m.say("on the daemon's machine, in "+dir, neutral)
 	case m.o.OpenFolder == nil:
-		return m.say("in "+dir, false)
+		return m.say("in "+dir, neutral)
 	}
 	show := m.o.OpenFolder
 	return m.ask(func(context.Context, status.Engine) doneMsg {

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,15 +79,12 @@ func TestPlainTransmission(t *testing.T) {
 				look(t, m)
 			}
 			got := screenText(m)
-			for _, bad := range []string{"Rates, last", "no such thing", "not offered", "0 peers  ", "port ", "DHT 0", "Nothing was logged", "Nothing here holds it back", "It has just begun", "their hash"} {
+			for _, bad := range []string{"no such thing", "not offered", "0 peers  ", "port ", "DHT 0", "Nothing was logged", "Nothing here holds it back", "It has just begun", "their hash"} {
 				if strings.Contains(strings.SplitN(got, "\n", 2)[0], bad) || bad != "0 peers  " && bad != "port " && strings.Contains(got, bad) {
 					t.Errorf("%v after %q says %q:\n%s", size, way, bad, got)
 				}
 			}
-			if strings.Contains(strings.Join(strings.Split(got, "\n")[:2], "\n"), "limits off") {
-				t.Errorf("%v after %q: an empty graph:\n%s", size, way, got)
-			}
-			if m.away != nil || len(m.log) > 0 || m.toast.bad {
+			if m.away != nil || len(m.log) > 0 || m.toast.tone == bad {
 				t.Errorf("%v after %q: %v, %v, %v", size, way, m.away, m.log, m.toast)
 			}
 		}
@@ -93,14 +92,83 @@ func TestPlainTransmission(t *testing.T) {
 			t.Errorf("%v: which program it is is not told:\n%s", size, screenText(m))
 		}
 		press(t, m, "esc", "esc", "home", "D")
-		if got := screenText(m); !strings.Contains(got, "This cannot be undone.") || strings.Contains(got, "ten seconds") {
-			t.Errorf("%v: undo is promised:\n%s", size, got)
+		press(t, m, "esc")
+	}
+}
+
+// TestTransmissionForgivesToo: a daemon that cannot bring back what was removed is told of a removal when the time to undo it is over, when something else is
+// removed, or when the screen ends, and of none that was undone. What it refuses is shown again.
+func TestTransmissionForgivesToo(t *testing.T) {
+	for _, key := range []string{"d", "D"} {
+		e := newForeign()
+		m := modelOf(t, e, style(t, "mono", theme.Plain, theme.ASCII()), 110, 30)
+		var over []tea.Msg
+		m.later = func(d time.Duration, f func(time.Time) tea.Msg) tea.Cmd {
+			if d == undoFor {
+				over = append(over, f(now))
+			}
+			return nil
 		}
-		n := len(m.list.rows)
-		press(t, m, "y")
 		look(t, m)
-		if got := screenText(m); len(m.list.rows) != n-1 || strings.Contains(got, "brings back") || !strings.Contains(got, "removed with files") {
-			t.Errorf("%v: %d of %d:\n%s", size, len(m.list.rows), n, got)
+		n := len(m.list.shown)
+		first := m.list.selected().e.ID
+		there := func(id metainfo.ID) bool { _, err := e.Files(t.Context(), id); return err == nil }
+		gone := func(what string, id metainfo.ID, shown, told bool) {
+			t.Helper()
+			look(t, m)
+			if m.list.counts[tabAll] != len(m.list.shown) || slices.ContainsFunc(m.list.shown, func(r *row) bool { return r.e.ID == id }) != shown {
+				t.Errorf("%s, %s: shown is not %v:\n%s", key, what, shown, screenText(m))
+			}
+			if there(id) == told {
+				t.Errorf("%s, %s: that the daemon was told is not %v", key, what, told)
+			}
+		}
+		press(t, m, key, "y")
+		if got := screenText(m); !strings.Contains(got, "u brings back for 10 s") || !strings.Contains(got, fmt.Sprintf("All %d", n-1)) {
+			t.Error(got)
+		}
+		gone("held back", first, false, false)
+		press(t, m, "u")
+		gone("undone", first, true, false)
+		carryOut(m, func() tea.Msg { return over[0] })
+		gone("undone, ten seconds later", first, true, false)
+		if m.list.selected().e.ID != first {
+			t.Errorf("%s: what came back is not selected", key)
+		}
+
+		press(t, m, key, "y")
+		second := m.list.selected().e.ID
+		press(t, m, key, "y") // another one: of the first there is no way back
+		gone("the one before", first, false, true)
+		gone("the next", second, false, false)
+		carryOut(m, func() tea.Msg { return over[1] })
+		gone("the next, at the time of the one before", second, false, false)
+		carryOut(m, func() tea.Msg { return over[2] })
+		gone("the next, in its time", second, false, true)
+
+		third := m.list.selected().e.ID
+		press(t, m, key, "y")
+		e.Fault = func(string) error { return errGone }
+		carryOut(m, func() tea.Msg { return over[3] })
+		if got := screenText(m); !slices.ContainsFunc(m.list.shown, func(r *row) bool { return r.e.ID == third }) || !strings.Contains(got, "was not removed: connect to the daemon") {
+			t.Errorf("%s: what was not removed is not shown:\n%s", key, got)
+		}
+		press(t, m, key, "y")
+		if err := m.commitNow(); !errors.Is(err, errGone) {
+			t.Errorf("%s: at the end: %v", key, err)
+		}
+		e.Fault = nil
+		m.reveal([]metainfo.ID{third}) // as the next start of the screen shows it
+		gone("refused", third, true, false)
+		press(t, m, key, "y")
+		if err := m.commitNow(); err != nil || m.commitNow() != nil {
+			t.Errorf("%s: at the end: %v", key, err)
+		}
+		gone("at the end", third, false, true)
+		for _, call := range calls(e.sample) {
+			if !strings.HasSuffix(call, fmt.Sprintf("data=%t undo=0s", key == "D")) {
+				t.Errorf("%s: the daemon was asked for %s", key, call)
+			}
 		}
 	}
 }

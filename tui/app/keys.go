@@ -42,7 +42,7 @@ func (m *Model) key(k tea.KeyMsg) tea.Cmd {
 	case m.asking() && m.layout().tiny:
 		return nil
 	case m.asking() && m.o.Now().Sub(m.lastKey) < m.settle:
-		return m.show(m.o.Keys.First(keys.Confirm)+" came too soon after another key to be an answer: press it again", true)
+		return m.show(m.o.Keys.First(keys.Confirm)+" came too soon after another key to be an answer: press it again", bad)
 	}
 	if a == keys.Exit {
 		if _, ok := m.dialog.(*ending); ok || !m.o.Own {
@@ -95,9 +95,9 @@ func (m *Model) anywhere(a keys.Action) (cmd tea.Cmd, taken bool) {
 		return m.nextTheme(), true
 	case keys.Mouse:
 		m.mouse = !m.mouse
-		say := m.say("mouse off: the terminal selects text", false)
+		say := m.say("mouse off: the terminal selects text", neutral)
 		if m.mouse {
-			say = m.say("mouse on", false)
+			say = m.say("mouse on", neutral)
 		}
 		return tea.Batch(m.mouseMode(), say), true
 	case keys.DownLess, keys.DownMore, keys.UpLess, keys.UpMore, keys.AltLimits:
@@ -188,7 +188,7 @@ func (m *Model) listAction(a keys.Action) tea.Cmd {
 	case keys.Mark:
 		l.mark()
 	case keys.MarkRange:
-		l.startRange()
+		l.markRange()
 	case keys.MarkInvert:
 		l.invert()
 	case keys.Pick1, keys.Pick2, keys.Pick3, keys.Pick4, keys.Pick5:
@@ -207,12 +207,10 @@ func (m *Model) listAction(a keys.Action) tea.Cmd {
 			step = -1
 		}
 		if !l.find(m.find, step) {
-			return m.show("nothing here fits "+m.find, false)
+			return m.show("nothing here fits "+m.find, neutral)
 		}
 	case keys.Zoom:
-		if m.screen = screenGraph; m.limited() {
-			m.openLog()
-		}
+		m.screen = screenGraph
 	case keys.Back:
 		if l.query != "" {
 			l.filterBy("")
@@ -336,10 +334,14 @@ func (m *Model) nextTheme() tea.Cmd {
 	m.theme = (m.theme + 1) % len(m.o.Themes)
 	st, err := m.o.Theme(m.o.Themes[m.theme])
 	if err != nil {
-		return m.say(err.Error(), true)
+		return m.say(err.Error(), bad)
 	}
 	m.o.Style = st
-	return m.say("theme "+m.o.Themes[m.theme], false)
+	name := m.o.Themes[m.theme]
+	if !st.Colours() {
+		return m.say("theme "+name+", in a terminal without colours: all look the same", neutral)
+	}
+	return m.say("theme "+name, neutral)
 }
 
 // leave ends the program; with an engine of its own it asks first.

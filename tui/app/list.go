@@ -50,6 +50,7 @@ func tabOf(r *row) int {
 type list struct {
 	rows   map[metainfo.ID]*row
 	number map[int]metainfo.ID
+	hidden map[metainfo.ID]bool // those that are as good as removed
 	shown  []*row
 	counts [numTabs]int
 
@@ -61,18 +62,17 @@ type list struct {
 
 	cur    metainfo.ID // the selected torrent
 	at     int         // its row in shown
-	anchor metainfo.ID // where a range of marks began
-	ranged bool
+	anchor metainfo.ID // the torrent that was marked last
 }
 
 func newList() *list {
-	return &list{rows: map[metainfo.ID]*row{}, number: map[int]metainfo.ID{}, sort: sortAdded}
+	return &list{rows: map[metainfo.ID]*row{}, number: map[int]metainfo.ID{}, hidden: map[metainfo.ID]bool{}, sort: sortAdded}
 }
 
 // sortKey is one order of the list.
 type sortKey struct {
 	name string
-	down bool // the larger ones first, unless turned round
+	down bool // the larger ones first, where nothing else is said
 	cmp  func(a, b *row) int
 }
 
@@ -92,16 +92,20 @@ var sorts = []sortKey{
 	{"queue", false, func(a, b *row) int { return cmp.Compare(a.e.QueuePosition, b.e.QueuePosition) }},
 }
 
-// sortBy chooses an order by its name, turned round with "-" before it; what is unknown changes nothing.
-func (l *list) sortBy(name string) bool {
-	name, reverse := strings.CutPrefix(name, "-")
-	i := slices.IndexFunc(sorts, func(k sortKey) bool { return k.name == name })
-	if i < 0 {
-		return false
+// sortBy chooses an order by its name, the smaller ones first, or the larger ones with "-" before it, as shoal list --sort has it; what is
+// unknown changes nothing.
+func (l *list) sortBy(name string) {
+	name, down := strings.CutPrefix(name, "-")
+	if i := slices.IndexFunc(sorts, func(k sortKey) bool { return k.name == name }); i >= 0 {
+		l.sort, l.reverse = i, down != sorts[i].down
+		l.arrange()
 	}
-	l.sort, l.reverse = i, reverse
+}
+
+// usual chooses an order, the way round that is usual for it.
+func (l *list) usual(i int) {
+	l.sort, l.reverse = i, false
 	l.arrange()
-	return true
 }
 
 // etaRank puts what is done last and what is unknown before it.
@@ -176,7 +180,15 @@ const maxKey = 200
 func (l *list) arrange() {
 	l.counts = [numTabs]int{}
 	l.shown = l.shown[:0]
+	for id := range l.hidden {
+		if l.rows[id] == nil {
+			delete(l.hidden, id)
+		}
+	}
 	for _, r := range l.rows {
+		if l.hidden[r.e.ID] {
+			continue
+		}
 		tab := tabOf(r)
 		l.counts[tabAll]++
 		l.counts[tab]++
@@ -216,9 +228,6 @@ func (l *list) selectRow(i int) {
 	}
 	l.at = min(max(i, 0), len(l.shown)-1)
 	l.cur = l.shown[l.at].e.ID
-	if l.ranged {
-		l.markRange()
-	}
 }
 
 // selected is the selected row, nil for none.
@@ -261,29 +270,25 @@ func (l *list) marked() (all, seen int) {
 func (l *list) mark() {
 	if r := l.selected(); r != nil {
 		r.marked = !r.marked
-		l.ranged = false
+		l.anchor = r.e.ID
 		l.selectRow(l.at + 1)
 	}
 }
 
-// startRange begins or ends a range of marks at the selected torrent.
-func (l *list) startRange() {
-	if r := l.selected(); r != nil {
-		l.ranged = !l.ranged
-		l.anchor = r.e.ID
-		r.marked = r.marked || l.ranged
-	}
-}
-
+// markRange marks all from the torrent that was marked last to the selected one; where none is, the selected one alone.
 func (l *list) markRange() {
-	i := slices.IndexFunc(l.shown, func(r *row) bool { return r.e.ID == l.anchor })
-	if i < 0 {
-		l.ranged = false
+	r := l.selected()
+	if r == nil {
 		return
+	}
+	i := slices.IndexFunc(l.shown, func(r *row) bool { return r.e.ID == l.anchor && r.marked })
+	if i < 0 {
+		i = l.at
 	}
 	for _, r := range l.shown[min(i, l.at) : max(i, l.at)+1] {
 		r.marked = true
 	}
+	l.anchor = r.e.ID
 }
 
 // invert turns the marks of all that are shown.
@@ -291,7 +296,6 @@ func (l *list) invert() {
 	for _, r := range l.shown {
 		r.marked = !r.marked
 	}
-	l.ranged = false
 }
 
 // unmark takes all marks away and reports whether there were any.
@@ -300,8 +304,6 @@ func (l *list) unmark() (any bool) {
 		any = any || r.marked
 		r.marked = false
 	}
-	any = any || l.ranged
-	l.ranged = false
 	return any
 }
 

@@ -133,7 +133,7 @@ func TestToastsAreInTheLog(t *testing.T) {
 // TestLogIsInOrder: what the daemon logged before this screen began stands before what this screen says.
 func TestLogIsInOrder(t *testing.T) {
 	m := modelOf(t, newSample(), looks(t)["ascii"], 80, 24)
-	m.say("told first", false)
+	m.say("told first", neutral)
 	m.Update(logMsg{again: true, lines: []status.LogLine{{Serial: 7, Time: now.Add(-time.Hour), Text: "an hour ago"}, {Serial: 8, Time: now.Add(time.Second), Text: "just now"}}})
 	m.openLog()
 	got := screenText(m)

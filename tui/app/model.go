@@ -67,6 +67,8 @@ type Model struct {
 
 	toast   toast
 	undo    undo
+	held    *held            // the last removal, if the daemon does not know of it yet
+	holds   int              // how many there were
 	log     []status.LogLine // the last maxLog lines, with serial numbers of this screen's own
 	logged  int64            // the last of those
 	logs    tabs.Log
@@ -87,14 +89,24 @@ type Model struct {
 type figures struct {
 	stats statsMsg
 	rare  rareMsg
+	at    time.Time // of rare
 }
 
 // toast is a line that goes away by itself.
 type toast struct {
 	text   string
-	bad    bool
+	tone   tone
 	serial int
 }
+
+// tone is how a line is meant.
+type tone uint8
+
+const (
+	neutral tone = iota // it is so
+	good                // what was asked for is done
+	bad                 // it failed
+)
 
 // undo is the last removal, while it can be taken back.
 type undo struct {
@@ -127,9 +139,9 @@ func (m *Model) Init() tea.Cmd {
 // sayWhere tells who has the torrents.
 func (m *Model) sayWhere() tea.Cmd {
 	if m.o.Own {
-		return m.say("no daemon answers: the torrents run in this window and rest when you leave it", false)
+		return m.say("no daemon answers: the torrents run in this window and rest when you leave it", neutral)
 	}
-	return m.say("attached to the "+m.o.Where+": it goes on when you leave", false)
+	return m.say("attached to the "+m.o.Where+": it goes on when you leave", neutral)
 }
 
 // Update implements tea.Model. It never waits.
@@ -177,11 +189,11 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case statsMsg:
 		m.seen.stats = msg
 	case rareMsg:
-		m.seen.rare = msg
+		m.seen.rare, m.seen.at = msg, m.o.Now()
 	case detailMsg:
 		m.takeDetail(msg)
 	case awayMsg:
-		m.takeAway(msg)
+		return m.takeAway(msg)
 	case logMsg:
 		m.note(m.unheard(msg)...)
 		if msg.again {
@@ -217,7 +229,7 @@ func (m *Model) own(msg tea.Msg) tea.Cmd {
 	case doneMsg:
 		return m.done(msg)
 	case progressMsg:
-		return m.show(fmt.Sprintf("%d of %s so far", msg.done, text.Count(msg.all, "torrent")), false)
+		return m.show(fmt.Sprintf("%d of %s so far", msg.done, text.Count(msg.all, "torrent")), neutral)
 	case outputMsg:
 		return m.takeOutput(msg)
 	case wordsMsg:
@@ -228,9 +240,13 @@ func (m *Model) own(msg tea.Msg) tea.Cmd {
 		if m.toast.serial == msg.serial {
 			m.toast.text = ""
 		}
+	case heldMsg:
+		if m.held != nil && m.held.serial == msg.serial {
+			return m.commit()
+		}
 	case noteMsg:
 		m.note(status.LogLine{Time: m.o.Now(), Level: "warn", Text: string(msg)})
-		return m.show(string(msg), false)
+		return m.show(string(msg), neutral)
 	case stageMsg:
 		if d, ok := m.dialog.(*ending); ok {
 			d.stages = append(d.stages, string(msg))
@@ -266,7 +282,7 @@ func (m *Model) sayComplete(changed []status.Entry) tea.Cmd {
 	var whole []*status.Entry
 	for i := range changed {
 		x := &changed[i]
-		if r := m.list.rows[x.ID]; r != nil && r.e.Phase != status.Checking && !r.e.Complete() && x.Complete() {
+		if r := m.list.rows[x.ID]; r != nil && !r.e.Complete() && x.Complete() && x.DownTotal > 0 && arrives(r.e) {
 			whole = append(whole, x)
 		}
 	}
@@ -274,9 +290,14 @@ func (m *Model) sayComplete(changed []status.Entry) tea.Cmd {
 	case 0:
 		return nil
 	case 1:
-		return m.say("complete: "+namesOf(whole)+" in "+whole[0].Dir, false)
+		return m.say("complete: "+namesOf(whole)+" in "+whole[0].Dir, good)
 	}
-	return m.say("complete: "+namesOf(whole), false)
+	return m.say("complete: "+namesOf(whole), good)
+}
+
+// arrives reports whether what is missing is being fetched: what a check finds was here before.
+func arrives(e *status.Entry) bool {
+	return e.State() == "downloading" || e.State() == "metadata"
 }
 
 // takeDetail keeps what was asked for and leaves the other parts as they were.
@@ -325,11 +346,11 @@ func (m *Model) currentID() metainfo.ID {
 func (m *Model) missGone() tea.Cmd {
 	var cmds []tea.Cmd
 	if d, ok := m.dialog.(*removal); ok && !d.renew(m.list) {
-		cmds = append(cmds, m.shut(), m.say("what was asked about is gone already", false))
+		cmds = append(cmds, m.shut(), m.say("what was asked about is gone already", neutral))
 	}
 	if m.screen == screenDetails && m.current() == nil {
 		m.screen = screenList
-		cmds = append(cmds, m.say("the torrent that was open is gone from the list", false))
+		cmds = append(cmds, m.say("the torrent that was open is gone from the list", neutral))
 	}
 	return tea.Batch(cmds...)
 }
@@ -364,11 +385,11 @@ func (m *Model) limited() bool {
 	return kind != "" && kind != "shoal"
 }
 
-func (m *Model) takeAway(msg awayMsg) {
+func (m *Model) takeAway(msg awayMsg) tea.Cmd {
 	switch {
 	case msg.err == nil:
 		m.away = nil
-		m.note(status.LogLine{Time: m.o.Now(), Level: "info", Text: "the daemon answers again"})
+		return m.say("the daemon answers again", good)
 	case m.away == nil:
 		m.since = m.o.Now()
 		m.note(status.LogLine{Time: m.since, Level: "error", Text: msg.err.Error()})
@@ -376,6 +397,7 @@ func (m *Model) takeAway(msg awayMsg) {
 	default:
 		m.away = &msg
 	}
+	return nil
 }
 
 // note puts lines into the log of this screen.
@@ -418,18 +440,18 @@ func (m *Model) orderLog() {
 func (m *Model) openLog() { m.screen, m.logs = screenLog, tabs.Log{} }
 
 // say shows a line for five seconds, and puts it into the log.
-func (m *Model) say(line string, bad bool) tea.Cmd {
+func (m *Model) say(line string, t tone) tea.Cmd {
 	level := "info"
-	if bad {
+	if t == bad {
 		level = "error"
 	}
 	m.note(status.LogLine{Time: m.o.Now(), Level: level, Text: line})
-	return m.show(line, bad)
+	return m.show(line, t)
 }
 
 // show shows a line for five seconds.
-func (m *Model) show(line string, bad bool) tea.Cmd {
-	m.toast = toast{text.Clean(text.Mask(line), 500), bad, m.toast.serial + 1}
+func (m *Model) show(line string, t tone) tea.Cmd {
+	m.toast = toast{text.Clean(text.Mask(line), 500), t, m.toast.serial + 1}
 	serial := m.toast.serial
 	return m.later(toastFor, func(time.Time) tea.Msg { return toastOver{serial} })
 }
@@ -448,11 +470,11 @@ func (m *Model) done(msg doneMsg) tea.Cmd {
 	m.note(log...)
 	switch n := len(msg.errs); {
 	case n == 1:
-		cmds = append(cmds, m.say(msg.errs[0].Error(), true))
+		cmds = append(cmds, m.say(msg.errs[0].Error(), bad))
 	case n > 1:
-		cmds = append(cmds, m.say(fmt.Sprintf("%v; %d more failed, see the log", msg.errs[n-1], n-1), true))
+		cmds = append(cmds, m.say(fmt.Sprintf("%v; %d more failed, see the log", msg.errs[n-1], n-1), bad))
 	case msg.say != "":
-		cmds = append(cmds, m.say(msg.say, false))
+		cmds = append(cmds, m.say(msg.say, good))
 	}
 	return tea.Batch(cmds...)
 }

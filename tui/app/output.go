@@ -65,7 +65,7 @@ func (m *Model) command(line string) tea.Cmd {
 		m.openLog()
 		return nil
 	case m.o.Command == nil:
-		return m.say("there is no command line here", true)
+		return m.say("there is no command line here", bad)
 	}
 	m.history = append(m.history, line)
 	m.history = m.history[max(len(m.history)-maxHistory, 0):]
@@ -97,9 +97,13 @@ func (m *Model) takeOutput(msg outputMsg) tea.Cmd {
 		line := text.Clean(strings.TrimPrefix(lines[0], "shoal: "), 0)
 		switch {
 		case line == "" && msg.err == nil:
-			return m.say(msg.line+": done, without a word", false)
+			return m.say(msg.line+": done, without a word", good)
 		case draw.Width(line) <= m.toastRoom():
-			return m.say(line, msg.err != nil)
+			t := good
+			if msg.err != nil {
+				t = bad
+			}
+			return m.say(line, t)
 		}
 	}
 	d := &output{title: msg.line, lines: lines}

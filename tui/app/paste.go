@@ -69,9 +69,9 @@ func (m *Model) paste(p pasted) tea.Cmd {
 	}
 	switch over := len(r) - room; {
 	case p.lines > 0:
-		return tea.Batch(cmd, m.say(leftOut(p.lines)+": that is too much for a line", true))
+		return tea.Batch(cmd, m.say(leftOut(p.lines)+": that is too much for a line", bad))
 	case over > 0:
-		return tea.Batch(cmd, m.say(fmt.Sprintf("%s left out: a line has at most %d", text.Count(over, "character was", "characters were"), maxInput), true))
+		return tea.Batch(cmd, m.say(fmt.Sprintf("%s left out: a line has at most %d", text.Count(over, "character was", "characters were"), maxInput), bad))
 	}
 	return cmd
 }
@@ -128,7 +128,7 @@ func (d *adding) paste(m *Model, p pasted) tea.Cmd {
 	if d.left == 0 {
 		return d.look()
 	}
-	return tea.Batch(d.look(), m.say(leftOut(d.left)+fmt.Sprintf(": at most %d are added at a time", maxSources), true))
+	return tea.Batch(d.look(), m.say(leftOut(d.left)+fmt.Sprintf(": at most %d are added at a time", maxSources), bad))
 }
 
 // first puts a source into the line. One that is there already is not a part of it.
@@ -176,5 +176,5 @@ func (m *Model) sayTooFast(n tooFast) tea.Cmd {
 	if key := m.o.Keys.First(keys.Add); key != "" {
 		say += "; " + key + " first, then paste what is to be added"
 	}
-	return m.say(say, true)
+	return m.say(say, bad)
 }

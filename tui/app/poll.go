@@ -24,8 +24,9 @@ const (
 	slowPoll    = 300 * time.Millisecond
 	rareEvery   = 10 * time.Second // totals, free space, settings
 	pollTimeout = 10 * time.Second
-	maxBackoff  = 15 * time.Second
+	maxBackoff  = 5 * time.Second
 	patience    = 10 // times what an answer took, until the next question
+	unhurried   = 3  // times more where the answer is long for both sides, as of files
 )
 
 // What the poller tells the model.
@@ -39,8 +40,7 @@ type (
 	// statsMsg are the figures of the header.
 	statsMsg struct {
 		stats status.Stats
-		rates []status.Rate
-		step  time.Duration
+		rates []status.Rate // as history has them
 	}
 	// rareMsg is what changes seldom.
 	rareMsg struct {
@@ -98,6 +98,8 @@ type poller struct {
 	// What follows belongs to the goroutine of run.
 	since, rare time.Time
 	whole       bool // the next look is one at everything
+	stale       bool // the open torrent has changed since its files were asked for, or may have
+	seen        history
 	away        error
 	pause       time.Duration // before the next try while away
 	last        struct {
@@ -171,7 +173,7 @@ func (p *poller) run(ctx context.Context) {
 			nextDetail = lastDetail.Add(detailLeast)
 			p.mu.Lock()
 			if p.list {
-				next = time.Time{}
+				next, p.stale = time.Time{}, true
 			}
 			p.list = false
 			p.mu.Unlock()
@@ -189,7 +191,7 @@ func (p *poller) look(ctx context.Context, w wish) time.Duration {
 	}
 	if err != nil {
 		p.pause = min(max(2*p.pause, time.Second), maxBackoff)
-		p.away, p.whole, p.rare = err, true, time.Time{}
+		p.away, p.whole, p.stale, p.rare = err, true, true, time.Time{}
 		p.serial = 0 // it may be another daemon that answers again
 		p.send(awayMsg{err, time.Now().Add(p.pause)})
 		return p.pause
@@ -227,6 +229,7 @@ func (p *poller) ask(ctx context.Context, w wish) error {
 		if changed[i].Changed.After(p.since) {
 			p.since = changed[i].Changed
 		}
+		p.stale = p.stale || changed[i].ID == w.open
 	}
 	// What is gone is told again until something else has changed.
 	if len(changed) > 0 || p.whole || !slices.Equal(gone, p.last.gone) {
@@ -252,9 +255,12 @@ func (p *poller) askStats(ctx context.Context) (err error) {
 	if m.stats, err = p.engine.Stats(ctx); err != nil {
 		return err
 	}
-	if m.rates, m.step, err = p.engine.Rates(ctx, metainfo.ID{}); err != nil && !errors.Is(err, status.ErrNotOffered) {
+	told, step, err := p.engine.Rates(ctx, metainfo.ID{})
+	if err != nil && !errors.Is(err, status.ErrNotOffered) {
 		return err
 	}
+	p.seen.add(time.Now(), status.Rate{Down: m.stats.Down, Up: m.stats.Up}, told, step, p.away == nil)
+	m.rates = p.seen.list
 	if !reflect.DeepEqual(m, p.last.stats) {
 		p.last.stats = m
 		p.send(m)
@@ -300,9 +306,16 @@ func (p *poller) askLog(ctx context.Context) error {
 	return nil
 }
 
-// detail asks for the open part of the open torrent. The clock in what is seen goes on once a second.
+// detail asks for the open part of the open torrent. The clock in what is seen goes on once a second. Files, of which there may be very many, are
+// asked for when the torrent has changed.
 func (p *poller) detail(ctx context.Context, w wish) time.Duration {
 	began := time.Now()
+	if last := &p.last.detail; w.where == keys.Files {
+		if !p.stale && last.where == w.where && last.id == w.open && last.err == nil {
+			return detailEvery
+		}
+		p.stale = false
+	}
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	m := detailMsg{id: w.open, where: w.where}
@@ -315,6 +328,9 @@ func (p *poller) detail(ctx context.Context, w wish) time.Duration {
 		m.moment = began
 		p.last.detail = m
 		p.send(m)
+	}
+	if w.where == keys.Files {
+		took *= unhurried
 	}
 	return pace(detailEvery, took, w)
 }

@@ -18,14 +18,19 @@ import (
 // asked is an engine that counts what it is asked.
 type asked struct {
 	*fakeengine.Engine
-	entries, details atomic.Int64
-	takes            time.Duration // what its answers take
+	entries, details, files atomic.Int64
+	takes                   time.Duration // what its answers take
 }
 
 func (a *asked) Entries(ctx context.Context, since time.Time) ([]status.Entry, []int, error) {
 	a.entries.Add(1)
 	time.Sleep(a.takes)
 	return a.Engine.Entries(ctx, since)
+}
+
+func (a *asked) Files(ctx context.Context, id metainfo.ID) ([]status.File, error) {
+	a.files.Add(1)
+	return a.Engine.Files(ctx, id)
 }
 
 func (a *asked) Details(ctx context.Context, id metainfo.ID) (status.Details, error) {

@@ -236,7 +236,8 @@ func TestFlowAddByPaste(t *testing.T) {
 	r.typed(t, "no magnet")
 	r.see(t, "no magnet▏")
 	r.typed(t, "\r")
-	r.see(t, "! no magnet")
+	r.see(t, "! no magnet", "─ Add ─", "no magnet▏") // nobody has to type it anew
+	r.typed(t, "\x1b")
 	r.miss(t, "─ Add ─")
 }
 
@@ -252,7 +253,7 @@ func TestT04FlowDaemonGone(t *testing.T) {
 	r.typed(t, "\r")
 	r.see(t, "[Overview]")
 	e.away.Store(false)
-	r.see(t, "DHT 123")
+	r.see(t, "DHT 123", "✓ the daemon answers again")
 	r.miss(t, "no answer")
 	r.typed(t, "\x1b")
 	r.see(t, "fedora-workstation", "j/k move")

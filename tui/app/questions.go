@@ -84,11 +84,7 @@ func (d *removal) view(m *Model, w, h int) (string, []string) {
 	below, last := says(s, theme.Text, "The files stay under "+where+".", w), answers(s, "> Keep in the list <", "Take out (press "+yes+")", w)
 	if d.data {
 		title, short = "Remove "+count+" AND delete their files?", "AND delete their files?"
-		undo := "After ten seconds this cannot be undone."
-		if m.limited() {
-			undo = "This cannot be undone."
-		}
-		below = says(s, theme.Bad, fmt.Sprintf("Deletes %s under %s. %s", text.Size(sum), where, undo), w)
+		below = says(s, theme.Bad, fmt.Sprintf("Deletes %s under %s. After ten seconds this cannot be undone.", text.Size(sum), where), w)
 		last = answers(s, "> Keep everything <", "Delete files (press "+yes+")", w)
 	}
 	if draw.Width(title) > w-4 { // the room in the edge of the box

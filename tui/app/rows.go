@@ -107,7 +107,9 @@ func (m *Model) stateOf(r *row) (string, theme.Role) {
 		return g.Error, theme.Bad
 	case e.Phase == status.Checking || e.Verifying || e.Phase == status.Moving:
 		return g.Check, theme.Warn
-	case e.Stopped || e.Waiting || e.Phase == status.Paused:
+	case e.Waiting && !e.Stopped:
+		return g.Queued, theme.Dim
+	case e.Stopped || e.Phase == status.Paused:
 		return g.Stopped, theme.Dim
 	case e.Phase == status.Metadata:
 		return g.Wait, theme.Warn

@@ -212,7 +212,7 @@ func TestMarksThatAreHidden(t *testing.T) {
 		t.Error(len(d.list))
 	}
 	press(t, m, "esc", "n")
-	if m.toast.bad {
+	if m.toast.tone == bad {
 		t.Error(fmt.Sprint(m.toast))
 	}
 }

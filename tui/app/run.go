@@ -45,9 +45,10 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 	_, err := p.Run()
 	cancel()
 	wait.Wait()
+	left := m.commitNow() // the loop has ended: its model is ours
 	switch {
 	case err == nil:
-		return m.ended
+		return errors.Join(m.ended, left)
 	case errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic):
 		return ErrKilled
 	}

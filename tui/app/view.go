@@ -35,9 +35,6 @@ func (m *Model) layout() (l layout) {
 		l.graph, l.summary = min(6, 4+h/20), 0
 		l.pane = max(10, h*2/5)
 	}
-	if m.limited() { // it keeps no history of rates
-		l.graph = 0
-	}
 	if h >= 12 {
 		l.toast, l.hint = 1, 1
 	} else if m.prompt != nil || m.toast.text != "" {
@@ -51,7 +48,7 @@ func (m *Model) layout() (l layout) {
 func (m *Model) View() string {
 	lines := m.frame()
 	for i, l := range lines {
-		lines[i] = draw.Pin(l)
+		lines[i] = m.style().Ground(draw.Pin(l))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -138,7 +135,7 @@ func (m *Model) header() string {
 			bits = append(bits, bit{theme.Dim, ", " + set.Kind + " " + set.Version})
 		}
 		if up := m.seen.rare.totals.Now.Active; up > 0 && !m.o.Own {
-			bits = append(bits, bit{theme.Dim, ", up " + text.Duration(up)})
+			bits = append(bits, bit{theme.Dim, ", up " + text.Duration(up+max(m.o.Now().Sub(m.seen.at), 0))})
 		}
 	case m.o.Own && m.w >= 40:
 		bits = append(bits, bit{theme.Warn, " (this process)"})
@@ -226,56 +223,46 @@ func (m *Model) listFrame() []string {
 
 // graphs shows the rates of the last five minutes: a line, or a frame.
 func (m *Model) graphs(w, h int) []string {
-	s := m.style()
+	s, rates := m.style(), m.seen.stats.rates
 	if h <= 0 {
 		return nil
 	}
-	down, up := series(m.seen.stats.rates)
 	if h == 1 {
-		limits := m.limitsWord()
-		each := max((w-8-draw.Width(limits))/2, 1)
-		g := func(r theme.Role, v []int64) string { return s.Graph(each, 1, 0, binned(v, each*m.perCell()), r)[0] }
-		return []string{s.Line(" "+s.Paint(theme.Down, s.Glyphs.Down)+" "+g(theme.Down, down)+" "+s.Paint(theme.Up, s.Glyphs.Up)+" "+g(theme.Up, up)+" "+s.Paint(theme.Dim, limits), w)}
+		return []string{m.graphLine(w)}
 	}
 	right := 0
 	if w >= 140 {
 		right = 56
 	}
-	inW, inH := w-right-2, h-2
-	top := max(peak(down), peak(up), 1000)
-	graphW := (inW - 12) / 2
-	n := graphW * m.perCell()
-	d, u := s.Graph(graphW, inH, top, binned(down, n), theme.Down), s.Graph(graphW, inH, top, binned(up, n), theme.Up)
-	var body []string
-	for i := range inH {
-		label := ""
-		switch {
-		case i == 0:
-			label = text.Rate(top)
-		case i == inH-1:
-			label = "0"
-		case i == inH/2:
-			label = text.Rate(top * int64(inH-i) / int64(inH))
-		}
-		body = append(body, s.Paint(theme.Dim, s.Fit(label, 9, draw.Right)+" "+s.Separator)+d[i]+" "+u[i])
-	}
-	title := fmt.Sprintf("Rates, last 5 min: %s down, %s up", s.Glyphs.Down, s.Glyphs.Up)
+	title := "Rates, last 5 min"
 	if key := m.o.Keys.First(keys.Zoom); key != "" && m.w >= 60 && m.screen != screenGraph {
 		title += "; " + key + " zooms"
 	}
-	box := s.Box(title, body, w-right, h)
+	box := s.Box(title, tabs.Rates(s, rates, historyStep, w-right-2, h-2), w-right, h)
 	if right == 0 {
 		return box
 	}
 	return draw.Beside(box, s.Box("Session", m.sessionLines(), right, h))
 }
 
-// perCell is how many values of a graph stand in a cell.
-func (m *Model) perCell() int {
-	if m.style().Glyphs.Graph == theme.Dots {
-		return 2
+// graphLine is both graphs in a line of w cells, each with its scale, and the limits.
+func (m *Model) graphLine(w int) string {
+	s, limits := m.style(), m.limitsWord()
+	var down, up []int64
+	for _, r := range m.seen.stats.rates {
+		down, up = append(down, r.Down), append(up, r.Up)
 	}
-	return 1
+	const scale = len(" max 999 MB/s")
+	each := max((w-8-2*scale-draw.Width(limits))/2, 1)
+	graph := func(glyph string, r theme.Role, series []int64) string {
+		shown, top := s.Binned(each, series)
+		most := s.Fit("", scale, draw.Left)
+		if top > 0 {
+			most = s.Fit(" max "+text.Rate(top), scale, draw.Left)
+		}
+		return " " + s.Paint(r, glyph) + " " + s.Graph(each, 1, top, shown, r)[0] + s.Paint(theme.Dim, most)
+	}
+	return s.Line(graph(s.Glyphs.Down, theme.Down, down)+graph(s.Glyphs.Up, theme.Up, up)+" "+s.Paint(theme.Dim, limits), w)
 }
 
 func (m *Model) sessionLines() []string {
@@ -304,37 +291,6 @@ func (m *Model) limitsWord() string {
 		return name + "off"
 	}
 	return name + limitWord(down) + " / " + limitWord(up)
-}
-
-func series(rates []status.Rate) (down, up []int64) {
-	for _, r := range rates {
-		down, up = append(down, r.Down), append(up, r.Up)
-	}
-	return down, up
-}
-
-func peak(v []int64) (top int64) {
-	for _, x := range v {
-		top = max(top, x)
-	}
-	return top
-}
-
-// binned takes means, so that n values show all of the time.
-func binned(v []int64, n int) []int64 {
-	if n <= 0 || len(v) <= n {
-		return v
-	}
-	out := make([]int64, n)
-	for i := range out {
-		from, to := i*len(v)/n, max((i+1)*len(v)/n, i*len(v)/n+1)
-		var sum int64
-		for _, x := range v[from:to] {
-			sum += x
-		}
-		out[i] = sum / int64(to-from)
-	}
-	return out
 }
 
 // tabLine has the filters by state, the order and the filter.
@@ -422,8 +378,11 @@ func (m *Model) foot(l layout) []string {
 	}
 	toast := m.line()
 	if m.toast.text != "" {
-		role, mark := theme.Good, m.style().Done
-		if m.toast.bad {
+		role, mark := theme.Text, " "
+		switch m.toast.tone {
+		case good:
+			role, mark = theme.Good, m.style().Done
+		case bad:
 			role, mark = theme.Bad, m.style().Error
 		}
 		toast = m.line(bit{role, " " + mark + " " + m.toast.text})
@@ -443,7 +402,17 @@ func (m *Model) foot(l layout) []string {
 
 // hints are those at the foot of the screen that fit, each with the columns where it stands. Those that do nothing here are left out.
 func (m *Model) hints() (out []keys.Hint, at []int) {
-	return fitHints(slices.DeleteFunc(m.o.Keys.Hints(m.where()), func(h keys.Hint) bool { return m.idle(h.Action) }), m.w)
+	k := m.o.Keys
+	list := slices.DeleteFunc(k.Hints(m.where()), func(h keys.Hint) bool { return m.idle(h.Action) })
+	if m.dialog == nil && m.screen != screenList { // the way out first: quit goes no further than back
+		list = slices.DeleteFunc(list, func(h keys.Hint) bool { return h.Action == keys.Quit })
+		ways := []keys.Hint{k.Hint("back", keys.Back)}
+		if m.screen == screenDetails {
+			ways = append(ways, k.Hint("next tab", keys.NextTab))
+		}
+		list = append(slices.DeleteFunc(ways, func(h keys.Hint) bool { return h.Key == "" }), list...)
+	}
+	return fitHints(list, m.w)
 }
 
 // idle reports whether an action does nothing on this screen.

@@ -37,10 +37,10 @@ func (m *Model) takeWords(msg wordsMsg) tea.Cmd {
 		return nil
 	}
 	if msg.err != nil {
-		return m.say(msg.err.Error(), false)
+		return m.say(msg.err.Error(), neutral)
 	}
 	if len(msg.words) == 0 {
-		return m.show("nothing is known that may follow", false)
+		return m.show("nothing is known that may follow", neutral)
 	}
 	before := msg.line[:strings.LastIndexAny(msg.line, " ")+1]
 	all := common(msg.words)
@@ -51,7 +51,7 @@ func (m *Model) takeWords(msg wordsMsg) tea.Cmd {
 		p.in.set(before + all)
 	}
 	if len(msg.words) > 1 {
-		return m.show(text.Clean(strings.Join(msg.words[:min(len(msg.words), 40)], "  "), 0), false)
+		return m.show(text.Clean(strings.Join(msg.words[:min(len(msg.words), 40)], "  "), 0), neutral)
 	}
 	return nil
 }

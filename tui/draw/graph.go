@@ -75,6 +75,29 @@ func (s Style) Graph(w, h int, top int64, series []int64, r theme.Role) []string
 	return out
 }
 
+// Binned returns a series as a graph of w cells shows it, with means of neighbours so that all of it fits, and the largest value in that.
+func (s Style) Binned(w int, series []int64) (shown []int64, top int64) {
+	n := width(w)
+	if s.Glyphs.Graph == theme.Dots {
+		n *= 2
+	}
+	if shown = series; n > 0 && len(series) > n {
+		shown = make([]int64, n)
+		for i := range shown {
+			from, to := i*len(series)/n, max((i+1)*len(series)/n, i*len(series)/n+1)
+			var sum float64
+			for _, x := range series[from:to] {
+				sum += float64(x)
+			}
+			shown[i] = int64(sum / float64(to-from))
+		}
+	}
+	for _, x := range shown {
+		top = max(top, x)
+	}
+	return shown, top
+}
+
 func graphLevel(share float64, n int) int {
 	return min(max(int(math.Round(min(share, 1)*float64(n))), 1), n)
 }

@@ -22,8 +22,8 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: %v", e.action, err)
 		}
 	}
-	if err := conflict(table, nil); err != nil {
-		t.Error(err)
+	if wrong := conflicts(table, nil); wrong != nil {
+		t.Error(wrong)
 	}
 }
 

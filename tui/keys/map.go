@@ -45,28 +45,50 @@ func Actions() []string {
 }
 
 // Bind returns the table with other keys for some actions, as in [tui.keys] of the configuration; an empty list leaves an action without a
-// key. Errors, each of one action, in the order of their names: an unknown action or key, with the nearest there is; a key that two actions have in one
-// place; an action that nobody could do without.
+// key. The error is Mistakes: an unknown action or key, with the nearest there is; an action that nobody could do without; and where there are none of
+// those, a key that two actions have in one place.
 func Bind(over map[string][]string) (*Map, error) {
 	entries := slices.Clone(table)
+	var wrong Mistakes
 	for _, name := range slices.Sorted(maps.Keys(over)) {
 		i := slices.IndexFunc(entries, func(e entry) bool { return string(e.action) == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no action %s%s", text.Clean(name, 40), hint(text.Nearest(name, Actions())))
+			wrong = append(wrong, Mistake{name, "there is no such action" + hint(text.Nearest(name, Actions()))})
+			continue
 		}
 		own, err := readKeys(over[name])
 		if err == nil {
 			err = entries[i].accept(own)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			wrong = append(wrong, Mistake{name, err.Error()})
+			continue
 		}
 		entries[i].keys = own
 	}
-	if err := conflict(entries, over); err != nil {
-		return nil, err
+	if len(wrong) == 0 {
+		wrong = conflicts(entries, over)
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
 	}
 	return made(entries), nil
+}
+
+// Mistake is what is wrong with the keys of one action, whose name may be foreign.
+type Mistake struct{ Action, Says string }
+
+func (m Mistake) Error() string { return text.Clean(m.Action, 40) + ": " + m.Says }
+
+// Mistakes are all of them, at least one.
+type Mistakes []Mistake
+
+func (m Mistakes) Error() string {
+	words := make([]string, len(m))
+	for i := range m {
+		words[i] = m[i].Error()
+	}
+	return strings.Join(words, "; ")
 }
 
 func hint(near string) string {
@@ -133,8 +155,8 @@ func (e *entry) accept(own []string) error {
 	return nil
 }
 
-// conflict finds a key that means two things in one place. The action that was bound by hand is named first.
-func conflict(entries []entry, over map[string][]string) error {
+// conflicts finds keys that mean two things in one place. The action that was bound by hand is named first, each once.
+func conflicts(entries []entry, over map[string][]string) (wrong Mistakes) {
 	for w := range Anywhere {
 		taken := map[string]Action{}
 		for _, e := range entries {
@@ -151,11 +173,13 @@ func conflict(entries []entry, over map[string][]string) error {
 				if _, own := over[string(second)]; own {
 					first, second = second, first
 				}
-				return fmt.Errorf("%s: the key %s is that of %s too, in %s: give %s another one", first, Show(k), second, w, second)
+				if !slices.ContainsFunc(wrong, func(m Mistake) bool { return m.Action == string(first) }) {
+					wrong = append(wrong, Mistake{string(first), fmt.Sprintf("the key %s is that of %s too, in %s: give %s another one", Show(k), second, w, second)})
+				}
 			}
 		}
 	}
-	return nil
+	return wrong
 }
 
 func made(entries []entry) *Map {

@@ -160,7 +160,7 @@ var table = []entry{
 
 	{Help, main, []string{"?", "f1"}, "Help for this screen", "help", window},
 	{Command, main, []string{":"}, "A command line: what follows shoal in a shell", "command", window},
-	{Zoom, main, []string{"z"}, "Give the whole window to a pane, and back", "", window},
+	{Zoom, main, []string{"z"}, "Give the whole window to a pane, and back; from the list to the rates, then the log", "", window},
 	{Theme, main, []string{"T"}, "The next theme", "", window},
 	{Mouse, main, []string{"M"}, "Mouse on or off; off lets the terminal select text", "", window},
 	{Redraw, all, []string{"ctrl+l"}, "Draw everything anew", "", window},

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"shoal/internal/text"
 	"shoal/status"
@@ -116,7 +115,7 @@ func sections(s draw.Style, d *Data, w, h int) []section {
 		}
 	}
 	if len(d.Rates) > 0 {
-		list = append(list, section{"rates", 8, 2, 10, func(w, h int) []string { return rateLines(s, d, w, h) }})
+		list = append(list, section{"rates", 8, 2, 10, func(w, h int) []string { return Rates(s, d.Rates, rateStep, w, h) }})
 	}
 	return list
 }
@@ -175,8 +174,10 @@ func stateGlyph(s draw.Style, e *status.Entry) (string, theme.Role) {
 		return s.Error, theme.Bad
 	case "checking", "opening", "moving":
 		return s.Check, theme.Accent
-	case "stopped", "waiting":
+	case "stopped":
 		return s.Stopped, theme.Dim
+	case "waiting":
+		return s.Queued, theme.Dim
 	case "metadata":
 		return s.Wait, theme.Warn
 	case "downloading":
@@ -258,30 +259,3 @@ func availLines(s draw.Style, d *Data, w, h int) []string {
 	}
 	return []string{s.Cut(said, w), s.Availability(counts, w)}
 }
-
-// rateLines are what came and went in the last five minutes, side by side where there is room.
-func rateLines(s draw.Style, d *Data, w, h int) []string {
-	down, up := make([]int64, len(d.Rates)), make([]int64, len(d.Rates))
-	for i, r := range d.Rates {
-		down[i], up[i] = r.Down, r.Up
-	}
-	if w >= 60 {
-		half := (w - 2) / 2
-		return draw.Beside(graph(s, s.Glyphs.Down, theme.Down, down, half, h), s.Lines(nil, w-2*half, h), graph(s, s.Glyphs.Up, theme.Up, up, half, h))
-	}
-	if h < 4 {
-		return graph(s, s.Glyphs.Down, theme.Down, down, w, h)
-	}
-	return append(graph(s, s.Glyphs.Down, theme.Down, down, w, h-h/2), graph(s, s.Glyphs.Up, theme.Up, up, w, h/2)...)
-}
-
-func graph(s draw.Style, glyph string, r theme.Role, series []int64, w, h int) []string {
-	head := fmt.Sprintf("%s %s, at most %s", glyph, text.Rate(series[len(series)-1]), text.Rate(slices.Max(series)))
-	if span := " in " + text.Duration(rateStep*time.Duration(len(series))); draw.Width(head)+draw.Width(span) <= w {
-		head += span
-	}
-	return append([]string{s.Paint(r, s.Fit(head, w, draw.Left))}, s.Graph(w, h-1, 0, series, r)...)
-}
-
-// rateStep is the time that one of Data.Rates stands for.
-const rateStep = 5 * time.Second

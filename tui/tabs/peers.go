@@ -24,7 +24,7 @@ type peersTab struct {
 func (*peersTab) Name() string      { return "Peers" }
 func (*peersTab) Where() keys.Where { return keys.Peers }
 
-func (*peersTab) Title(d *Data) string { return titled("Peers", max(len(d.Peers), d.Entry.Peers)) }
+func (*peersTab) Title(d *Data) string { return titled("Peers", d.Entry.Peers) }
 
 func (t *peersTab) Handle(a keys.Action, d *Data) Do {
 	t.update(d.Peers)

@@ -1,6 +1,6 @@
 package theme
 
-// builtin are the themes that need no file. None but high-contrast paints a background beside the selected row's: the terminal's own stays.
+// builtin are the themes that need no file. None but high-contrast has a background beside the selected row's: the terminal's own stays.
 var builtin = []struct {
 	name  string
 	words [roles]string // as in a theme file

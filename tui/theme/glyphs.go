@@ -15,7 +15,8 @@ type Box struct{ TopLeft, TopRight, BottomLeft, BottomRight, Horizontal, Vertica
 // Glyphs are the characters that shoal itself draws with. Each is one cell wide, Ellipsis and None included.
 type Glyphs struct {
 	Cursor, Mark                                    string // in front of the selected row, of a marked one
-	Down, Up, Idle, Stopped, Error, Check, Wait     string // the states of a torrent: Wait waits for metadata
+	Down, Up, Idle, Stopped, Error, Check           string // the states of a torrent
+	Wait, Queued                                    string // two more: it waits for metadata, for its turn
 	Done, Ellipsis, Infinity, None, Rule, Separator string // Done is a tick; None stands for what there is not
 
 	Bar    []string  // the last cell of a bar, from empty to full
@@ -27,7 +28,7 @@ type Glyphs struct {
 }
 
 var blockGlyphs = Glyphs{
-	Cursor: "▌", Mark: "●", Down: "▼", Up: "▲", Idle: "·", Stopped: "‖", Error: "!", Check: "✓", Wait: "?",
+	Cursor: "▌", Mark: "●", Down: "▼", Up: "▲", Idle: "·", Stopped: "‖", Error: "!", Check: "✓", Wait: "?", Queued: "○",
 	Done: "✓", Ellipsis: "…", Infinity: "∞", None: "—", Rule: "─", Separator: "│",
 	Bar: []string{" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"}, Steps: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Shades: [5]string{"·", "░", "▒", "▓", "█"}, Flight: "▞", Graph: Blocks, Box: Box{"╭", "╮", "╰", "╯", "─", "│"},
@@ -40,7 +41,7 @@ var brailleGlyphs = func() Glyphs {
 }()
 
 var asciiGlyphs = Glyphs{
-	Cursor: ">", Mark: "*", Down: "v", Up: "^", Idle: ".", Stopped: "=", Error: "!", Check: "c", Wait: "?",
+	Cursor: ">", Mark: "*", Down: "v", Up: "^", Idle: ".", Stopped: "=", Error: "!", Check: "c", Wait: "?", Queued: "w",
 	Done: "+", Ellipsis: "~", Infinity: "-", None: "-", Rule: "-", Separator: "|",
 	Bar: []string{" ", "#"}, Steps: []string{"_", ".", ":", "|", "#"},
 	Shades: [5]string{".", "-", "+", "x", "#"}, Flight: "o", Graph: Blocks, Box: Box{"+", "+", "+", "+", "-", "|"},

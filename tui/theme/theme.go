@@ -62,8 +62,10 @@ const reset = "\x1b[0m"
 
 // Theme paints text by its role. It is immutable.
 type Theme struct {
-	name string
-	sgr  [roles]string // what begins the text of a role, "" for none
+	name    string
+	profile Profile
+	sgr     [roles]string // what begins the text of a role, "" for none
+	ground  string        // what switches the background of text on, "" for the terminal's own
 }
 
 // Names returns the built-in themes, the default first.
@@ -98,9 +100,12 @@ func find(name string) (looks, bool) {
 }
 
 func made(name string, l looks, p Profile) *Theme {
-	t := &Theme{name: name}
+	t := &Theme{name: name, profile: p}
 	for r := range l {
 		t.sgr[r] = l[r].sequence(p)
+	}
+	if p >= Colors16 {
+		t.ground = look{bg: l[Text].bg}.sequence(p)
 	}
 	return t
 }
@@ -115,6 +120,17 @@ func choice(word string, words []string) string {
 
 // Name is what the theme is called.
 func (t *Theme) Name() string { return t.name }
+
+// Colours reports whether the terminal has any: without them all themes look much the same.
+func (t *Theme) Colours() bool { return t.profile >= Colors16 }
+
+// Ground returns a painted line over the background that the theme gives to text, also where nothing is written; without one the line as it is.
+func (t *Theme) Ground(line string) string {
+	if t.ground == "" {
+		return line
+	}
+	return t.ground + strings.ReplaceAll(line, reset, reset+t.ground) + reset
+}
 
 // Paint returns s, which is clean text without escape sequences, in the colours of a role. It takes no more cells than s. Text that is
 // empty or has no colours comes back as it is; after all other the terminal's own colours are back.
