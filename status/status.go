@@ -59,7 +59,7 @@ type Torrent struct {
 	FailedPieces   int
 	Available      int64 // of the missing wanted bytes those that connected peers have, about
 	Peers, Seeds   int   // connected peers, and those among them that have everything
-	PeersSending   int   // peers that unchoke us and have requests out
+	PeersSending   int   // peers that unchoke us, and send or have requests out
 	PeersChoking   int   // peers that have what we lack and do not let us ask for it; 0 unless Leeching
 	PeersReceiving int   // peers that we have unchoked and that are interested
 	Interested     int   // peers that want something of us, unchoked or not: the demand for upload slots

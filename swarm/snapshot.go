@@ -62,7 +62,7 @@ func (c *core) snapshot() *status.Torrent {
 			t.Seeds++
 		}
 		c.sourceOf(p).count(&t.From)
-		if !p.down.choked && p.down.asked.len() > 0 {
+		if !p.down.choked && (p.down.asked.len() > 0 || p.down.meter.shown() > 0) { // under a limit nothing may be asked for just now
 			t.PeersSending++
 		}
 		if p.up.interested {

@@ -18,7 +18,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer release()
 	defer onStatusSignal(con.asked)()
 	root, began := newRoot(con)
-	root.SetArgs(args)
+	root.SetArgs(plain(root, con, args))
 	root.SetIn(stdin)
 	root.SetOut(con.stdout)
 	root.SetErr(stderr)
@@ -72,11 +72,7 @@ environment, and that over the file.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !con.canDraw() {
-				return cmd.Help()
-			}
-			*began = true
-			return plainTUI(cmd, con)
+			return cmd.Help() // at a terminal plain has made it tui
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			con.typed = typed(cmd.Flags())

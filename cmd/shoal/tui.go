@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +34,7 @@ func newTUI(con *console) *cobra.Command {
 		Use:   "tui [SOURCE...]",
 		Short: "Show the torrents on the whole terminal, with keys for everything",
 		Long: `Shows the list of a daemon, the details of each torrent and how it all goes, and steers it with keys: ? tells
-which. Plain ` + "`shoal`" + ` on a terminal does the same.
+which. Plain ` + "`shoal`" + ` on a terminal does the same, with all flags but without a SOURCE.
 
 Where no daemon answers it runs the torrents itself, from the same list, until you leave, and says so in the first line. The flags
 about peers, folders and limits are for that.
@@ -61,23 +63,22 @@ SOURCE is added: a magnet link, an info hash, a .torrent file or the URL of one.
 	return cmd
 }
 
-// plainTUI is `shoal tui` for who typed nothing but `shoal`.
-func plainTUI(root *cobra.Command, con *console) error {
-	cmd, _, err := root.Find([]string{"tui"})
-	if err != nil {
-		return err
+// plain makes `shoal tui` of words that name no command, on a terminal: those are none at all, or the flags of tui.
+func plain(root *cobra.Command, con *console, args []string) []string {
+	forTUI := con.canDraw() && (len(args) == 0 || strings.HasPrefix(args[0], "-")) &&
+		!slices.ContainsFunc(args, func(a string) bool { return slices.Contains([]string{"--json", "--version", "--help", "-h"}, a) })
+	if !forTUI {
+		return args
 	}
-	if err := cmd.ParseFlags(nil); err != nil {
-		return err
+	if cmd, _, err := root.Find(args); err != nil || cmd != root {
+		return args
 	}
-	cmd.SetContext(root.Context())
-	if err := fromEnvironment(cmd.Flags()); err != nil {
-		return err
+	probe, _ := newRoot(newConsole(con.stdin, io.Discard, io.Discard)) // flags can be read once
+	cmd, _, err := probe.Find([]string{"tui"})
+	if err == nil && cmd.ParseFlags(args) == nil && cmd.Flags().NArg() > 0 { // a word that is no flag is the name of a command, misspelt
+		return args
 	}
-	if err := con.configure(cmd); err != nil {
-		return err
-	}
-	return cmd.RunE(cmd, nil)
+	return append([]string{"tui"}, args...)
 }
 
 // canDraw reports whether there is a terminal to draw on, and one to read keys from.

@@ -11,6 +11,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"shoal/internal/text"
+	"shoal/status"
 	"shoal/tui/draw"
 	"shoal/tui/keys"
 	"shoal/tui/theme"
@@ -70,16 +71,48 @@ func (m *Model) command(line string) tea.Cmd {
 	m.history = append(m.history, line)
 	m.history = m.history[max(len(m.history)-maxHistory, 0):]
 	run, w := m.o.Command, max(m.w, minOutput)
+	full, missing := meant(line, m.targets())
+	if missing {
+		return m.say("% stands for the selected torrent, and none is", bad)
+	}
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(context.Background(), actWithin)
 		defer cancel()
 		var out capped
-		err := run(ctx, line, w, &out)
+		err := run(ctx, full, w, &out)
 		if ctx.Err() != nil {
 			err = fmt.Errorf("it takes longer than %v: start it in a shell, as shoal %s", actWithin, line)
 		}
 		return outputMsg{line, out.String(), err}
 	}
+}
+
+// meant puts torrents where % is a word of a line by itself, outside of quotes; missing reports that there are none for it.
+func meant(line string, list []*status.Entry) (full string, missing bool) {
+	var b strings.Builder
+	quote, word := byte(0), true // word: one may begin here
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		last := i+1 == len(line) || line[i+1] == ' '
+		switch {
+		case quote == 0 && word && c == '%' && last:
+			missing = missing || len(list) == 0
+			for k, x := range list {
+				if k > 0 {
+					b.WriteByte(' ')
+				}
+				b.WriteString(x.ID.Wire().String())
+			}
+			continue
+		case c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		}
+		word = c == ' '
+		b.WriteByte(c)
+	}
+	return b.String(), missing
 }
 
 // ErrTold is what Options.Command returns when the command failed and has printed why.

@@ -399,6 +399,41 @@ func TestShortOutput(t *testing.T) {
 	}
 }
 
+// TestPercentIsTheTorrent: in a line of the command prompt % stands for the marked torrents, else for the selected one.
+func TestPercentIsTheTorrent(t *testing.T) {
+	one, two := fakeengine.Torrent(1), fakeengine.Torrent(2)
+	a, b := one.ID.Wire().String(), two.ID.Wire().String()
+	for _, c := range []struct{ line, one, both string }{
+		{"show %", "show " + a, "show " + a + " " + b},
+		{"label % --add 5%", "label " + a + " --add 5%", "label " + a + " " + b + " --add 5%"},
+		{`list --filter "name:x % y"`, `list --filter "name:x % y"`, `list --filter "name:x % y"`},
+		{"show 50% %x '%'", "show 50% %x '%'", "show 50% %x '%'"},
+		{"% %", a + " " + a, a + " " + b + " " + a + " " + b},
+	} {
+		if got, missing := meant(c.line, []*status.Entry{&one}); got != c.one || missing {
+			t.Errorf("%s: %s", c.line, got)
+		}
+		if got, missing := meant(c.line, []*status.Entry{&one, &two}); got != c.both || missing {
+			t.Errorf("%s: %s", c.line, got)
+		}
+	}
+	m := modelOf(t, newSample(), looks(t)["ascii"], 80, 24)
+	var run string
+	m.o.Command = func(_ context.Context, line string, _ int, _ io.Writer) error { run = line; return nil }
+	carryOut(m, m.command("show %"))
+	if run != "" || m.toast.tone != bad {
+		t.Errorf("%q was run; %q", run, m.toast.text)
+	}
+	look(t, m)
+	carryOut(m, m.command("show %"))
+	if run != "show "+m.list.selected().e.ID.Wire().String() {
+		t.Errorf("%q was run", run)
+	}
+	if m.history[len(m.history)-1] != "show %" {
+		t.Errorf("%q is remembered", m.history)
+	}
+}
+
 // TestOutputWaitsForItsTurn: what a command prints does not take the place of a question or of what is typed; it is shown afterwards.
 func TestOutputWaitsForItsTurn(t *testing.T) {
 	m := modelOf(t, newSample(), looks(t)["ascii"], 80, 24)

@@ -238,7 +238,7 @@ func (m *Model) graphs(w, h int) []string {
 	if key := m.o.Keys.First(keys.Zoom); key != "" && m.w >= 60 && m.screen != screenGraph {
 		title += "; " + key + " zooms"
 	}
-	box := s.Box(title, tabs.Rates(s, rates, historyStep, w-right-2, h-2), w-right, h)
+	box := s.Box(title, tabs.Rates(s, status.Rate{Down: m.seen.stats.stats.Down, Up: m.seen.stats.stats.Up}, rates, historyStep, w-right-2, h-2), w-right, h)
 	if right == 0 {
 		return box
 	}

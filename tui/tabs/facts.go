@@ -19,6 +19,7 @@ type fact struct{ name, value string }
 func factsOf(s draw.Style, d *Data) []fact {
 	e := &d.Entry
 	facts := []fact{
+		{"number", fmt.Sprint(e.Number)},
 		{"added", when(e.Added, d.Now)},
 		{"limits", s.Glyphs.Down + " " + limit(e.DownLimit) + " " + s.Glyphs.Up + " " + limit(e.UpLimit)},
 		{"order", order(e)},

@@ -115,7 +115,7 @@ func sections(s draw.Style, d *Data, w, h int) []section {
 		}
 	}
 	if len(d.Rates) > 0 {
-		list = append(list, section{"rates", 8, 2, 10, func(w, h int) []string { return Rates(s, d.Rates, rateStep, w, h) }})
+		list = append(list, section{"rates", 8, 2, 10, func(w, h int) []string { return Rates(s, status.Rate{Down: e.Down, Up: e.Up}, d.Rates, rateStep, w, h) }})
 	}
 	return list
 }
