@@ -23,7 +23,22 @@ const helpPage = 10
 
 func newHelp(m *Model) *help {
 	lines := slices.DeleteFunc(m.o.Keys.Help(m.where()), func(l keys.HelpLine) bool { return m.idle(l.Action) })
+	if m.where() == keys.List {
+		lines = append(lines, legend(m.style().Glyphs)...)
+	}
 	return &help{lines: lines, where: m.where()}
+}
+
+// legend says what the characters in front of a name mean.
+func legend(g *theme.Glyphs) (lines []keys.HelpLine) {
+	for _, x := range [][2]string{
+		{g.Down, "It receives"}, {g.Up, "It sends"}, {g.Idle, "It runs, and nothing moves"}, {g.Queued, "It waits for its turn in the queue"}, {g.Stopped, "It is stopped"},
+		{g.Wait, "It looks for the metadata of its magnet link"}, {g.Check, "Its files are checked or moved"}, {g.Error, "It failed: open it to see why"},
+		{g.Mark, "It is marked"},
+	} {
+		lines = append(lines, keys.HelpLine{Group: "In front of a name", Keys: x[0], Text: x[1]})
+	}
+	return lines
 }
 
 func (*help) typing() bool { return true }
