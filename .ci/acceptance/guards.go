@@ -377,7 +377,7 @@ var guards = []guard{
 	{"T02", "tui/app/questions.go", "below = append(below[:max(min(len(below), h-len(last)-1), 0)], last...)", "below = append(below, last...)", "tui/app ^TestT02AnswersAreSeen$"},
 	{"T02", "tui/app/keyboard.go", "if len(k.text)+len(s) <= maxHeld && k.lost == (lineCount{}) {", "if true {", "tui/app ^TestT02KeyboardIsBounded$"},
 	{"T02", "tui/app/rows.go", "for i := top; i < len(l.shown) && i < top+rows; i++ {", "for i := 0; i < len(l.shown); i++ {", "tui/app ^TestT02TenThousandTorrents$"},
-	{"T04", "tui/app/poll.go", "p.away, p.whole, p.rare = err, true, time.Time{}", "p.whole, p.rare = true, time.Time{}", "tui/app ^TestT04FlowDaemonGone$"},
+	{"T04", "tui/app/poll.go", "p.away, p.whole, p.stale, p.rare = err, true, true, time.Time{}", "p.whole, p.rare = true, time.Time{}", "tui/app ^TestT04FlowDaemonGone$"},
 	{"T04", "rpc/client_watch.go", "err = errors.New(\"the event stream ended\")", "return nil", "rpc ^TestT04ClientWatch$"},
 	{"R02", "session/library/store.go", "j.alt = it.saved.there && !it.saved.alt", "j.alt = false", "session/library ^TestR02PowerCut$"},
 	{"R02", "session/library/store.go", "if s.ready = err == nil; !s.ready {", "if s.ready = true; !s.ready {", "session/library ^TestR02PowerCut$"},
