@@ -109,15 +109,18 @@ func (o *tuiOptions) run(cmd *cobra.Command, args []string) error {
 		defer client.Close()
 		opt.Engine, opt.Where, opt.Local = client, whereIs(client), client.Local()
 		opt.Command, opt.Complete = o.commandLine(client), o.completeLine(client)
-		return leftOf(app.Run(ctx, opt, con.stdin, con.stdout.w))
+		return o.leftOf(app.Run(ctx, opt, con.stdin, con.stdout.w))
 	case o.connect != "" || !errors.Is(err, rpc.ErrUnreachable):
 		return err
 	}
 	return o.runOwn(cmd, opt)
 }
 
-// leftOf makes an end by a signal a clean one: the terminal is as it was.
-func leftOf(err error) error {
+// leftOf makes an end by a signal a clean one: the terminal is as it was. After a panic it prints where that was.
+func (o *tuiOptions) leftOf(err error) error {
+	if crash, ok := errors.AsType[*app.Crash](err); ok {
+		fmt.Fprintf(o.con.stderr, "%s\n", crash.Stack)
+	}
 	if errors.Is(err, app.ErrKilled) {
 		return nil
 	}
@@ -156,7 +159,7 @@ func (o *tuiOptions) runOwn(cmd *cobra.Command, opt app.Options) error {
 	opt.Engine, opt.Own, opt.Local, opt.Where = own.d.lib, true, true, "this process: ends with this window"
 	opt.Command, opt.Complete = o.commandLine(client), o.completeLine(client)
 	opt.End = own.end
-	err = leftOf(app.Run(cmd.Context(), opt, o.con.stdin, o.con.stdout.w))
+	err = o.leftOf(app.Run(cmd.Context(), opt, o.con.stdin, o.con.stdout.w))
 	return errors.Join(err, own.end(context.Background(), func(string) {}))
 }
 

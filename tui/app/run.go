@@ -17,8 +17,8 @@ const framesPerSecond = 30
 var ErrKilled = errors.New("the terminal interface was ended")
 
 // Run draws on out and reads keys from in until the person leaves or ctx ends; then the terminal is as it was before, also after a panic. Both should
-// be terminals. What it returns is why it ended: nil when the person left, ErrKilled when ctx ended, and what the end of an engine of this
-// process has to say.
+// be terminals. What it returns is why it ended: nil when the person left, ErrKilled when ctx ended, a *Crash after a panic, and what the end of an engine
+// of this process has to say.
 func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -30,26 +30,30 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 	}
 	m.keyboard, in = keyboardOf(in)
 	opt := []tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(screen), tea.WithAltScreen(), tea.WithFPS(framesPerSecond),
-		tea.WithReportFocus(), tea.WithoutSignalHandler(), tea.WithEnvironment(os.Environ())}
+		tea.WithReportFocus(), tea.WithoutSignalHandler(), tea.WithoutCatchPanics(), tea.WithEnvironment(os.Environ())}
 	if o.Mouse {
 		opt = append(opt, tea.WithMouseCellMotion())
 	}
-	p := tea.NewProgram(m, opt...)
+	fallen := &crashes{end: cancel}
+	p := tea.NewProgram(cautious{m, fallen}, opt...)
 	m.poll.send = p.Send
 	if o.started != nil {
 		o.started(p.Send)
 	}
 	var wait sync.WaitGroup
-	wait.Go(func() { m.poll.run(ctx) })
+	wait.Go(func() { defer fallen.catch(); m.poll.run(ctx) })
 	wait.Go(func() { forward(ctx, o.Notes, p.Send) })
 	_, err := p.Run()
 	cancel()
 	wait.Wait()
+	if crash := fallen.err(); crash != nil {
+		return crash
+	}
 	left := m.commitNow() // the loop has ended: its model is ours
 	switch {
 	case err == nil:
 		return errors.Join(m.ended, left)
-	case errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic):
+	case errors.Is(err, tea.ErrProgramKilled):
 		return ErrKilled
 	}
 	return err
