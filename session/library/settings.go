@@ -256,10 +256,8 @@ func (l *Library) sessionConfig() session.Config {
 // limits are the session's limits as the settings want them now.
 func (l *Library) limits(s *status.Settings) budget.Limits {
 	out := l.cfg.Session.Limits
-	out.Up, out.Down, out.Slots = s.UpLimit, s.DownLimit, s.UploadSlots
-	if s.AltOn {
-		out.Up, out.Down = s.AltUp, s.AltDown
-	}
+	out.Down, out.Up = s.Limits()
+	out.Slots = s.UploadSlots
 	if s.MaxPeers > 0 {
 		out.Connections = s.MaxPeers
 	}
