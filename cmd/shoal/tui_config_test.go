@@ -103,9 +103,10 @@ func TestMistakesInTheSectionOfTheScreen(t *testing.T) {
 		{"[tui]\nglyphs = \"blocks\"", `:2: tui.glyphs is "blocks"; write "auto", "braille", "block", "ascii"`},
 		{"[tui]\nmouse = \"off\"", `:2: tui.mouse is "off"; write true or false`},
 		{"[tui]\ncolor = \"sometimes\"", `:2: tui.color is "sometimes"`},
-		{"[tui.keys]\npauze = \"x\"", "there is no action pauze; maybe you mean pause"},
-		{"[tui.keys]\npause = \"pgupp\"", "there is no key \"pgupp\"; maybe you mean pgup"},
-		{"[tui.keys]\npause = \"d\"", "pause: the key d is that of remove too"},
+		{"[tui.keys]\npauze = \"x\"", ":2: tui.keys.pauze: there is no such action; maybe you mean pause\n"},
+		{"[tui.keys]\n\npause = \"pgupp\"", ":3: tui.keys.pause: there is no key \"pgupp\"; maybe you mean pgup"},
+		{"[tui.keys]\npause = \"d\"", ":2: tui.keys.pause: the key d is that of remove too"},
+		{"[tui.keys]\npause = 3", ":2: tui.keys.pause: 3 is no key; write one in quotes"},
 		{"[tui.views]\nx = {filer = \"a\"}", "x: there is no filer; maybe you mean filter"},
 		{"[tui.views]\nx = 3", "x is 3"},
 		{"[tui.views]\nx = {filter = \"(a\"}", "tui.views.x: filter: "},
@@ -119,6 +120,13 @@ func TestMistakesInTheSectionOfTheScreen(t *testing.T) {
 		}
 		if _, err := screenOf(t, file); err == nil {
 			t.Errorf("%q: the screen starts", c.section)
+		}
+	}
+	several := "[tui.keys]\nzom = \"x\"\n\npause = [\"x\", \"pp\"]\nadd = [3]\n"
+	code, stdout, _ := here("config", "check", "--config", write(t, "config.toml", several))
+	for _, want := range []string{":2: tui.keys.zom: ", ":4: tui.keys.pause: ", ":5: tui.keys.add: "} {
+		if code != exitUsage || !strings.Contains(stdout, want) || strings.Count(stdout, "\n") != 3 {
+			t.Errorf("code %d, without %q:\n%s", code, want, stdout)
 		}
 	}
 	if _, err := screenOf(t, "", "--glyphs", "blocks"); err == nil || !strings.Contains(err.Error(), "--glyphs \"blocks\": choose one of auto") {
