@@ -322,7 +322,11 @@ func (s *soak) swept() {
 				return nil
 			}
 			if err == nil && (top != "state" || !e.IsDir() && !belongs[e.Name()]) && p != filepath.Join(s.base, top) {
-				s.t.Errorf("left: %s", p)
+				var size int64
+				if st, err := e.Info(); err == nil {
+					size = st.Size()
+				}
+				s.t.Errorf("left: %s, %d bytes", p, size)
 				s.isOdd(p)
 			}
 			return err

@@ -270,6 +270,12 @@ func (l *Library) merge(ctx context.Context, id metainfo.ID, src *source) (statu
 	}
 	defer done()
 	l.mu.Lock()
+	asks := src.torrent != nil && it.place == live && !it.flags.has(known)
+	l.mu.Unlock()
+	if asks { // since the last look it may have begun, and then has files and a record
+		l.learned(it)
+	}
+	l.mu.Lock()
 	adopt := src.torrent != nil && !it.flags.has(known)
 	place := it.place
 	tiers, more := mergeTiers(it.trackers, src.trackers())

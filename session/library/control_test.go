@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -45,6 +46,43 @@ func TestDuplicate(t *testing.T) {
 			if _, _, err := d.l.Add(ctx, a); err == nil {
 				t.Errorf("%+v was taken", a)
 			}
+		}
+	})
+}
+
+// TestDuplicateOfFound: the torrent file of a magnet link whose files have just been found changes nothing: it does not begin anew, and what
+// it has on disk is known to be its own.
+func TestDuplicateOfFound(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		s := newSample(t, "file", 8<<20, 1)
+		d := w.daemon().start()
+		link := metainfo.Magnet{ID: s.tor.ID, Peers: []string{w.seed(s)}}
+		d.add(status.NewTorrent{Source: link.String()})
+		found := func() *metainfo.Torrent {
+			tor, _ := d.l.session.Torrent(s.tor.ID) // fails while it is not there yet
+			return tor
+		}
+		for found() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		before := found()
+		if d.entry(s.tor.ID).Files != 0 {
+			t.Fatal("the list has looked already")
+		}
+		e, added, err := d.l.Add(ctx, status.NewTorrent{Metainfo: s.raw})
+		if err != nil || added || e.Files != 1 {
+			t.Errorf("%v %v %+v", added, err, e)
+		}
+		if found() != before {
+			t.Error("it began anew")
+		}
+		d.until(time.Minute, "file", func() bool { _, err := d.folders.dirs["/downloads"].Lstat("file"); return err == nil })
+		if err := d.l.Remove(ctx, s.tor.ID, status.Removal{Data: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.folders.dirs["/downloads"].Lstat("file"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("it is left: %v", err)
 		}
 	})
 }
