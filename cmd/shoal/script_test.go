@@ -80,11 +80,14 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "random": scriptRandom, "damage": scriptDamage, "begin": scriptBegin, "interrupt": scriptInterrupt, "crash": scriptCrash,
-			"awaits": scriptAwaits, "ask": scriptAsk, "hangup": scriptHangup, "awaited": scriptAwaited, "capture": scriptCapture,
+			"awaits": scriptAwaits, "ask": scriptAsk, "hangup": scriptHangup, "awaited": scriptAwaited, "capture": scriptCapture, "becomes": scriptBecomes,
 			"daemon": scriptDaemon, "called": scriptCalled,
 		},
 	})
 }
+
+// scriptPatience is how long a script waits for what must come.
+const scriptPatience = 30 * time.Second
 
 func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
@@ -193,7 +196,7 @@ func (r *running) start() error {
 // await waits for a line on standard error that matches and returns the first group
 // of the match.
 func (r *running) await(pattern *regexp.Regexp) (string, error) {
-	late := time.After(30 * time.Second)
+	late := time.After(scriptPatience)
 	for {
 		news := r.said.changed()
 		for line := range strings.Lines(r.said.String()) {
@@ -237,6 +240,23 @@ func scriptAwaited(ts *testscript.TestScript, neg bool, args []string) {
 	found := regexp.MustCompile("(?m)" + args[1]).MatchString(begun(ts, args, 2).said.String())
 	if found == neg {
 		ts.Fatalf("%s: %v", args[1], found)
+	}
+}
+
+// scriptBecomes runs a command again and again until it prints something that a pattern matches.
+func scriptBecomes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: becomes PATTERN COMMAND...")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for end := time.Now().Add(scriptPatience); ; time.Sleep(50 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("nothing matches %s", args[0])
+		}
 	}
 }
 
