@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shoal/internal/cputime"
 )
 
 // filesOf is a torrent of empty files, whose entries are written by add.
@@ -55,9 +57,9 @@ func TestM13ManyCollisions(t *testing.T) {
 			}
 		}
 	})
-	start := spent(t)
+	start := cputime.Spent()
 	tor := parses(t, raw)
-	took := spent(t) - start
+	took := cputime.Spent() - start
 	t.Logf("%d files in %v", len(tor.Info.Files()), took)
 	if took > 20*time.Second {
 		t.Errorf("%d files took %v", len(tor.Info.Files()), took)
@@ -109,9 +111,9 @@ func TestM16ManyForeignNames(t *testing.T) {
 	})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := spent(t)
+	start := cputime.Spent()
 	_, err := Parse(raw)
-	took := spent(t) - start
+	took := cputime.Spent() - start
 	runtime.ReadMemStats(&after)
 	allocs := (after.Mallocs - before.Mallocs) / uint64(files)
 	t.Logf("%d files in %v, %d allocations each", files, took, allocs)

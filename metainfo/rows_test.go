@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"shoal/internal/bencode"
+	"shoal/internal/cputime"
 )
 
 type dict = map[string]any
@@ -339,9 +340,9 @@ func TestM16ManyFiles(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		start := spent(t)
+		start := cputime.Spent()
 		tor, err := Parse(b.Bytes())
-		took = spent(t) - start
+		took = cputime.Spent() - start
 		runtime.ReadMemStats(&after)
 		if err != nil || len(tor.Info.Files()) != files {
 			t.Fatal(err)

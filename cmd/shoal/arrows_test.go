@@ -63,6 +63,7 @@ var arrows = map[string][]string{
 	"internal/simnet":        {},
 	"internal/screen":        {},
 	"internal/hostile":       {},
+	"internal/cputime":       {},
 	"internal/fakeengine":    {"status", "metainfo"},
 	"internal/filter":        {"status", "metainfo"},
 	"internal/fakepeer":      {"peer", "peer/wire", "metainfo"},
@@ -75,7 +76,7 @@ var testArrows = map[string][]string{"session": {"peer/wire", "tui", "tui/draw",
 // shared are the tools that every room may use; testOnly may be imported by tests alone.
 var (
 	shared   = []string{"internal/bencode", "internal/block", "internal/fsys", "internal/sha1x", "internal/text"}
-	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile", "internal/fakeengine"}
+	testOnly = []string{"internal/simnet", "internal/fakepeer", "internal/screen", "internal/hostile", "internal/fakeengine", "internal/cputime"}
 )
 
 // libraries lists who may import what is not ours and not the standard library.

@@ -3,10 +3,10 @@
 package app
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
+	"shoal/internal/cputime"
 	"shoal/internal/fakeengine"
 )
 
@@ -14,17 +14,10 @@ import (
 func TestIdleCostsNothing(t *testing.T) {
 	r := start(t, Options{Engine: fakeengine.New(many)}, 160, 50)
 	r.see(t, "1 All 10000", "[Overview]", "rarest missing piece")
-	used := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			t.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
 	const window = 5 * time.Second
-	before := used()
+	before := cputime.Spent()
 	time.Sleep(window) // what is measured is what happens in that time
-	if took := used() - before; took > window*3/100*slower {
+	if took := cputime.Spent() - before; took > window*3/100*slower {
 		t.Errorf("%v of %v", took, window)
 	} else {
 		t.Logf("%.2f %% of a core", 100*took.Seconds()/window.Seconds())

@@ -113,6 +113,27 @@ func TestWaitingIsNotStopped(t *testing.T) {
 	}
 }
 
+// TestWhatMovesIsShown: the character in front of a name says what moves, and not what moved a moment ago.
+func TestWhatMovesIsShown(t *testing.T) {
+	m := modelOf(t, newSample(), style(t, "mono", theme.Plain, theme.ASCII()), 80, 24)
+	g := m.style()
+	for _, tt := range []struct {
+		phase    status.Phase
+		have     int64
+		down, up int64
+		want     string
+	}{
+		{status.Leeching, 5, 0, 0, g.Idle}, {status.Leeching, 5, 0, 9, g.Glyphs.Up}, {status.Leeching, 5, 9, 9, g.Glyphs.Down},
+		{status.Seeding, 10, 9, 0, g.Idle}, {status.Seeding, 10, 9, 9, g.Glyphs.Up}, {status.Seeding, 10, 0, 0, g.Idle},
+	} {
+		e := &status.Entry{}
+		e.Phase, e.Pieces, e.Wanted, e.Have, e.Down, e.Up = tt.phase, 1, 10, tt.have, tt.down, tt.up
+		if got, _ := m.stateOf(&row{e: e}); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}
+
 // TestPriorityIsSaid: who raises a priority is told what it is now.
 func TestPriorityIsSaid(t *testing.T) {
 	m := modelOf(t, newSample(), style(t, "mono", theme.Plain, theme.ASCII()), 80, 24)

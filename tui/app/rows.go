@@ -99,26 +99,12 @@ func (m *Model) etaWord(e *status.Entry) string {
 // percent rounds down: 100 % is everything.
 func percent(e *status.Entry) string { return fmt.Sprintf("%d%%", int(doneOf(e)*100)) }
 
-// stateOf is the character of a torrent's state.
+// stateOf is the character in front of a torrent's name.
 func (m *Model) stateOf(r *row) (string, theme.Role) {
-	g, e := m.style().Glyphs, r.e
-	switch {
-	case e.Phase == status.Failed || r.unread:
-		return g.Error, theme.Bad
-	case e.Phase == status.Checking || e.Verifying || e.Phase == status.Moving:
-		return g.Check, theme.Warn
-	case e.Waiting && !e.Stopped:
-		return g.Queued, theme.Dim
-	case e.Stopped || e.Phase == status.Paused:
-		return g.Stopped, theme.Dim
-	case e.Phase == status.Metadata:
-		return g.Wait, theme.Warn
-	case e.Down > 0:
-		return g.Down, theme.Down
-	case e.Up > 0:
-		return g.Up, theme.Up
+	if r.unread {
+		return m.style().Error, theme.Bad
 	}
-	return g.Idle, theme.Text
+	return tabs.StateGlyph(m.style(), r.e)
 }
 
 // rowLines are the heads and the rows that are seen: h lines.

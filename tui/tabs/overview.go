@@ -144,7 +144,7 @@ func reasonRole(e *status.Entry, r tui.Reason) theme.Role {
 // stateLine is the torrent in a line: what it does, how much is here, how fast, with whom, how long still. It begins with the glyph of its
 // state; what has no room is left out from the right.
 func stateLine(s draw.Style, e *status.Entry, w int) string {
-	g, role := stateGlyph(s, e)
+	g, role := StateGlyph(s, e)
 	sh := tui.Share(&e.Torrent)
 	parts := []string{g + " " + e.State()}
 	if e.Pieces > 0 {
@@ -168,22 +168,24 @@ func stateLine(s draw.Style, e *status.Entry, w int) string {
 	return s.Paint(role, s.Cut(line, w))
 }
 
-func stateGlyph(s draw.Style, e *status.Entry) (string, theme.Role) {
+// StateGlyph is the character of a torrent's state, and its colour. It says what moves, which is not always what the state is called after.
+func StateGlyph(s draw.Style, e *status.Entry) (string, theme.Role) {
 	switch e.State() {
 	case "error":
 		return s.Error, theme.Bad
 	case "checking", "opening", "moving":
-		return s.Check, theme.Accent
+		return s.Check, theme.Warn
 	case "stopped":
 		return s.Stopped, theme.Dim
 	case "waiting":
 		return s.Queued, theme.Dim
 	case "metadata":
 		return s.Wait, theme.Warn
-	case "downloading":
-		return s.Glyphs.Down, theme.Down
 	}
-	if e.Up > 0 {
+	switch {
+	case e.Down > 0 && !e.Complete():
+		return s.Glyphs.Down, theme.Down
+	case e.Up > 0:
 		return s.Glyphs.Up, theme.Up
 	}
 	return s.Idle, theme.Text
