@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"shoal/internal/fsys"
 	"shoal/metainfo"
@@ -30,7 +29,7 @@ type Add struct {
 	// Folder is where the content belongs. The session closes it when the
 	// torrent is removed or the session ends, also when Add fails.
 	Folder fsys.FS
-	// Peers are addresses that the user typed, host:port.
+	// Peers are addresses that the user typed, host:port; see AddPeers.
 	Peers []string
 	// Overwrite allows files with other content to be replaced.
 	Overwrite bool
@@ -134,7 +133,6 @@ func (s *Session) newTorrent(a Add) *torrent {
 		return t
 	}
 	t.id = a.Magnet.ID
-	t.add.Peers = slices.Concat(a.Peers, a.Magnet.Peers)
 	return t
 }
 

@@ -13,6 +13,7 @@ type wishes struct {
 	priorities []uint8 // as Add.Priorities
 	trackers   [][]string
 	names      map[int]string // see Rename
+	peers      []string       // that the user named, host:port
 }
 
 // orders keep the wishes of a torrent, over all its runs. What acts on a wish reads it under the same lock that it is changed under,
@@ -26,13 +27,14 @@ type orders struct {
 
 // newOrders takes what an Add says.
 func newOrders(a *Add) *orders {
-	w := wishes{paused: a.Stopped, sequential: a.Sequential, limits: a.Limits, priorities: a.Priorities, names: a.Names}
+	w := wishes{paused: a.Stopped, sequential: a.Sequential, limits: a.Limits, priorities: a.Priorities, names: a.Names, peers: WithPeers(nil, a.Peers)}
 	if a.Magnet == nil {
 		w.trackers = a.Torrent.Trackers
 	} else {
 		for _, u := range a.Magnet.Trackers {
 			w.trackers = append(w.trackers, []string{u})
 		}
+		w.peers = WithPeers(w.peers, a.Magnet.Peers)
 	}
 	return &orders{w: w, steering: make(chan struct{}, 1)}
 }

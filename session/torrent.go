@@ -344,8 +344,8 @@ func (t *torrent) goOnline() {
 	if t.orders.get().paused { // meanwhile
 		t.s.announce.sayGoodbye(t.s.announce.remove(t))
 	}
-	if len(t.add.Peers) > 0 && !t.asked.Swap(true) {
-		_ = t.s.start(func() error { return nil }, func() { t.addTyped(t.ctx, t.add.Peers) }) // fails only at the end
+	if peers := t.orders.get().peers; len(peers) > 0 && !t.asked.Swap(true) {
+		t.ask(peers)
 	}
 }
 
@@ -365,6 +365,11 @@ func (t *torrent) mayUse(a netip.AddrPort, from swarm.Source) bool {
 // allows reports whether a torrent may be looked for, and its peers taken, in this way. It may be asked at any time and by anybody: the
 // answer for a magnet link changes with its info dictionary.
 func (t *torrent) allows(kind swarm.SourceKind) bool { return !t.private.Load() || kind.Trusted() }
+
+// ask has peers that the user named asked, in the background.
+func (t *torrent) ask(peers []string) {
+	_ = t.s.start(func() error { return nil }, func() { t.addTyped(t.ctx, peers) }) // fails only at the end
+}
 
 // addTyped resolves what the user typed and hands it to the swarm.
 func (t *torrent) addTyped(ctx context.Context, peers []string) {

@@ -46,6 +46,14 @@ func (s *source) trackers() (out [][]string) {
 	return out
 }
 
+// peers returns those that it names.
+func (s *source) peers() []string {
+	if s.magnet == nil {
+		return nil
+	}
+	return s.magnet.Peers
+}
+
 // resolve reads what a NewTorrent names. It may wait for the network.
 func (l *Library) resolve(ctx context.Context, a *status.NewTorrent) (source, error) {
 	switch {
@@ -196,7 +204,7 @@ func (l *Library) newItem(src *source, a *status.NewTorrent, s *status.Settings,
 		k.dir, k.final = s.IncompleteDir, dir
 	}
 	k.flags = k.flags.set(stopped, a.Stopped || s.AddStopped)
-	o := options{sequential: s.Sequential}
+	o := options{sequential: s.Sequential, peers: src.peers()}
 	if err := o.change(&a.Change, src.torrent); err != nil {
 		return nil, err
 	}
@@ -262,7 +270,7 @@ func (l *Library) enlist(ctx context.Context, it *item, src *source, a *status.N
 	return e, true, durable(ctx, round)
 }
 
-// merge adds to a torrent that is there already what a source knows beyond it: trackers, and the files of a magnet link.
+// merge adds to a torrent that is there already what a source knows beyond it: trackers, peers, and the files of a magnet link.
 func (l *Library) merge(ctx context.Context, id metainfo.ID, src *source) (status.Entry, error) {
 	it, done, err := l.claim(ctx, id)
 	if err != nil {
@@ -283,6 +291,11 @@ func (l *Library) merge(ctx context.Context, id metainfo.ID, src *source) (statu
 	if more {
 		it.trackers = l.tier(tiers)
 	}
+	peers := session.WithPeers(it.options().peers, src.peers())
+	named := len(peers) > len(it.options().peers)
+	if named {
+		it.change(func(o *options) { o.peers = peers })
+	}
 	l.mu.Unlock()
 	if adopt && place != cold {
 		if err := l.session.Remove(ctx, id); err != nil && !errors.Is(err, session.ErrUnknown) {
@@ -296,7 +309,7 @@ func (l *Library) merge(ctx context.Context, id metainfo.ID, src *source) (statu
 		it.saved.torrent = src.raw
 		it.leaveSession()
 	}
-	if adopt || more {
+	if adopt || more || named {
 		l.touch(l.wall(), it)
 		round = l.store.keep(it)
 	}
@@ -305,6 +318,11 @@ func (l *Library) merge(ctx context.Context, id metainfo.ID, src *source) (statu
 	l.mu.Unlock()
 	if more && !adopt && place == live {
 		if err := l.session.SetTrackers(ctx, id, withDefaults(&k, s.Trackers)); err != nil {
+			return e, err
+		}
+	}
+	if len(src.peers()) > 0 && place == live { // also those that are known: they may have come back
+		if err := l.session.AddPeers(ctx, id, src.peers()); err != nil {
 			return e, err
 		}
 	}

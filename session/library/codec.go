@@ -51,6 +51,7 @@ type wire struct {
 	Name        string     `bencode:"name"`
 	Named       []int64    `bencode:"named,omitempty"` // indexes of files, and
 	Names       []string   `bencode:"names,omitempty"` // their paths
+	Peers       []string   `bencode:"peers,omitempty"`
 	PieceSize   int64      `bencode:"piece size,omitempty"`
 	Pieces      int64      `bencode:"pieces,omitempty"`
 	PiecesHave  int64      `bencode:"pieces have,omitempty"`
@@ -90,7 +91,7 @@ func (k *kept) wire() wire {
 		Active: k.active, Added: k.added, Corrupt: k.corrupt, Comment: k.comment, Created: k.created, Creator: k.creator, Dir: k.dir, Down: k.down, DownLimit: o.downLimit,
 		Downloading: int64(k.downloading), Err: k.err, Exempt: number(o.exempt), Files: int64(k.files), Final: k.final,
 		Finished: k.finished, Flags: int64(k.flags), Group: o.group, Have: k.have, Idle: goal(o.idle.Mode, int64(o.idle.Value)),
-		Labels: o.labels, Link: k.link, MaxPeers: int64(o.maxPeers), Name: k.name, PieceSize: int64(k.pieceSize), Pieces: int64(k.pieces),
+		Labels: o.labels, Link: k.link, MaxPeers: int64(o.maxPeers), Name: k.name, Peers: o.peers, PieceSize: int64(k.pieceSize), Pieces: int64(k.pieces),
 		PiecesHave: int64(k.piecesHave), Priorities: o.priorities, Priority: int64(o.priority), Rank: k.rank,
 		Ratio: goal(o.ratio.Mode, millionths(o.ratio.Value)), SeedTime: goal(o.seedTime.Mode, int64(o.seedTime.Value)),
 		Seeding: int64(k.seeding), Sequential: number(o.sequential), Serial: k.serial, Size: k.size, Started: k.started,
@@ -140,7 +141,7 @@ func (w *wire) kept() (*kept, error) {
 	o := options{
 		labels: w.Labels, group: w.Group, downLimit: max(w.DownLimit, 0), upLimit: max(w.UpLimit, 0), exempt: w.Exempt != 0,
 		maxPeers: small(w.MaxPeers), priority: int8(min(max(w.Priority, -1), 1)), sequential: w.Sequential != 0,
-		priorities: w.Priorities,
+		priorities: w.Priorities, peers: w.Peers,
 	}
 	m, v := ungoal(w.Ratio)
 	o.ratio = status.Goal[float64]{Mode: m, Value: float64(v) / 1e6}
@@ -171,7 +172,7 @@ func (k *kept) setOptions(o options) {
 // plain reports whether nothing is special.
 func (o *options) plain() bool {
 	return len(o.labels) == 0 && o.group == "" && o.downLimit == 0 && o.upLimit == 0 && !o.exempt && o.maxPeers == 0 && o.priority == 0 &&
-		!o.sequential && o.ratio.Mode == 0 && o.idle.Mode == 0 && o.seedTime.Mode == 0 && o.priorities == nil && o.names == nil
+		!o.sequential && o.ratio.Mode == 0 && o.idle.Mode == 0 && o.seedTime.Mode == 0 && o.priorities == nil && o.names == nil && o.peers == nil
 }
 
 func number(b bool) int64 {

@@ -76,6 +76,7 @@ type options struct {
 	idle, seedTime     status.Goal[time.Duration]
 	priorities         []uint8        // by index of Info.Files
 	names              map[int]string // paths of files that were renamed, by index of Info.Files
+	peers              []string       // that magnet links have named, host:port
 }
 
 var usual options

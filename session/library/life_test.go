@@ -175,3 +175,47 @@ func TestAsleep(t *testing.T) {
 		d.until(time.Minute, "count", func() bool { return d.entry(s.tor.ID).UpTotal >= 1<<20 })
 	})
 }
+
+// TestNamedPeers: the peers of a magnet link are asked after a restart too, and those of a link that is added once more at once; so is a torrent that
+// was removed a moment ago.
+func TestNamedPeers(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ctx := context.Background()
+		s := newSample(t, "one", 8<<20, 1)
+		addr := w.seed(s)
+		d := w.daemon()
+		d.settings.DownLimit = 100 << 10
+		d.start()
+		first := metainfo.Magnet{ID: s.tor.ID, Peers: []string{"10.9.9.9:9"}}
+		link := metainfo.Magnet{ID: s.tor.ID, Peers: []string{addr}}
+		d.add(status.NewTorrent{Source: first.String()})
+		time.Sleep(time.Minute)
+		arrives := func(when string) {
+			t.Helper()
+			have := d.entry(s.tor.ID).Have
+			d.until(20*time.Second, when, func() bool { return d.entry(s.tor.ID).Have > have })
+		}
+		again := func() {
+			t.Helper()
+			if _, _, err := d.l.Add(ctx, status.NewTorrent{Source: link.String()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again()
+		arrives("the peer of the second link")
+		d.restart()
+		arrives("the peer after a restart")
+		if err := d.l.Verify(ctx, s.tor.ID); err != nil {
+			t.Fatal(err)
+		}
+		arrives("the peer after a check")
+		if err := d.l.Remove(ctx, s.tor.ID, status.Removal{Undo: 10 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		again()
+		arrives("the peer after a removal that was undone")
+		if e := d.entry(s.tor.ID); e.Complete() {
+			t.Errorf("too early: %+v", e)
+		}
+	})
+}

@@ -109,7 +109,7 @@ func (l *Library) loader(it *item) func() (session.Add, error) {
 func (l *Library) sessionAdd(k *kept, raw []byte, s *status.Settings, fresh bool) (a session.Add, err error) {
 	o := k.options()
 	a = session.Add{Preallocate: s.Preallocate, Priorities: o.priorities, Sequential: o.sequential, WaitForSpace: true,
-		Limits: torrentLimits(o, s), Names: o.names,
+		Limits: torrentLimits(o, s), Names: o.names, Peers: o.peers,
 		Seed: k.flags.has(whole) && !k.flags.has(repair|moving)}
 	if k.flags.has(known) {
 		var tor *metainfo.Torrent

@@ -32,7 +32,7 @@ func full() kept {
 		opt: &options{labels: []string{"x", "y"}, group: "g", downLimit: 1, upLimit: 2, exempt: true, maxPeers: 3, priority: -1, sequential: true,
 			ratio: status.Goal[float64]{Mode: status.GoalOwn, Value: 1.5}, idle: status.Goal[time.Duration]{Mode: status.GoalNone},
 			seedTime:   status.Goal[time.Duration]{Mode: status.GoalOwn, Value: time.Hour},
-			priorities: []uint8{0, 1, 2, 3}, names: map[int]string{3: "a/b"}},
+			priorities: []uint8{0, 1, 2, 3}, names: map[int]string{3: "a/b"}, peers: []string{"10.0.0.1:1", "host:2"}},
 	}
 }
 
