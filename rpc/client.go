@@ -49,6 +49,8 @@ type Credentials struct{ User, Password string }
 type Client struct {
 	// Timeout bounds each call, 0 for ten seconds. It is set before the first call.
 	Timeout time.Duration
+	// Name is what errors call the daemon, "" for its address. It is set before the first call.
+	Name string
 
 	address string
 	url     string
@@ -115,6 +117,14 @@ func parseAddress(address string) (target, socket string, err error) {
 		u.Path = rpcPath
 	}
 	return u.String(), "", nil
+}
+
+// name is what errors call the daemon.
+func (c *Client) name() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return text.Clean(c.address, 0)
 }
 
 // Address returns what Dial was given.

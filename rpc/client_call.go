@@ -59,13 +59,13 @@ func (c *Client) call(ctx context.Context, method string, args, out any) error {
 // failure says of a call that went wrong where that was, and forgets who answered there if nobody does now.
 func (c *Client) failure(ctx context.Context, err error) error {
 	if errors.Is(err, ErrCredentials) || errors.Is(err, ErrAnswer) {
-		return fmt.Errorf("%s: %w", text.Clean(c.address, 0), err)
+		return fmt.Errorf("%s: %w", c.name(), err)
 	}
 	if errors.Is(context.Cause(ctx), context.Canceled) {
-		return fmt.Errorf("interrupted before %s has answered: %w", text.Clean(c.address, 0), causeOf(err))
+		return fmt.Errorf("interrupted before %s has answered: %w", c.name(), causeOf(err))
 	}
 	c.lost()
-	return fmt.Errorf("%w at %s: %w", ErrUnreachable, text.Clean(c.address, 0), causeOf(err))
+	return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.name(), causeOf(err))
 }
 
 // causeOf leaves method and URL out of an error of package http.
@@ -178,7 +178,7 @@ func isToken(s string) bool {
 // read takes an answer apart.
 func (c *Client) read(method string, answer []byte, out any) error {
 	if err := parseReply(method, answer, out); err != nil {
-		return fmt.Errorf("%s: %w", text.Clean(c.address, 0), err)
+		return fmt.Errorf("%s: %w", c.name(), err)
 	}
 	return nil
 }

@@ -99,6 +99,11 @@ func newLabel(con *console) *cobra.Command {
 			if err := w.check(cmd); err != nil {
 				return err
 			}
+			for _, l := range slices.Concat(w.add, w.set) {
+				if strings.Contains(l, ",") {
+					return withCode(exitUsage, fmt.Errorf("a label has no comma: name each of %q with a flag of its own", text.Clean(l, 80)))
+				}
+			}
 			return r.each(cmd.Context(), args, "labelled", func(ctx context.Context, c *rpc.Client, e *status.Entry) error {
 				labels := w.labels(e.Labels)
 				return c.Change(ctx, e.ID, status.Change{Labels: &labels})

@@ -126,6 +126,7 @@ func steer(lib *library.Library, log *slog.Logger) (client *rpc.Client, hangUp f
 	if err != nil {
 		panic(err) // the address is a constant
 	}
+	client.Name = "this window"
 	return client, func() {
 		client.Close()
 		cancel()

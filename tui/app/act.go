@@ -156,7 +156,7 @@ func (m *Model) remove(targets []*status.Entry, data bool) tea.Cmd {
 		return nil
 	}, func(msg *doneMsg) {
 		msg.after = func(m *Model) tea.Cmd { m.removed(ids); return nil }
-		msg.say = m.removedWord(targets, data, len(ids) > 0)
+		msg.say, msg.undo = m.removedWord(targets, data, len(ids) > 0), len(ids) > 0
 	})
 }
 

@@ -59,7 +59,7 @@ func TestEveryActionDoesSomething(t *testing.T) {
 				keys.Trackers: {keys.Pick4, keys.Open},
 				keys.Log:      {keys.Pick5, keys.Open, keys.MoveDown, keys.MoveUp, keys.Top, keys.Bottom, keys.PageDown, keys.PageUp},
 				keys.List:     {keys.PageUp, keys.NextMatch, keys.PrevMatch, keys.Back},
-				keys.Dialog:   {keys.Confirm},
+				keys.Dialog:   {keys.Confirm, keys.Command},
 				keys.Prompt:   {},
 			}[where]; !did && !slices.Contains(still, l.Action) {
 				t.Errorf("%s (%s) does nothing in %v", l.Action, key, where)

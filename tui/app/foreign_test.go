@@ -105,8 +105,8 @@ func TestTransmissionForgivesToo(t *testing.T) {
 		m := modelOf(t, e, style(t, "mono", theme.Plain, theme.ASCII()), 110, 30)
 		var over []tea.Msg
 		m.later = func(d time.Duration, f func(time.Time) tea.Msg) tea.Cmd {
-			if d == undoFor {
-				over = append(over, f(now))
+			if msg, is := f(now).(heldMsg); is && d == undoFor {
+				over = append(over, msg)
 			}
 			return nil
 		}

@@ -36,7 +36,7 @@ func (m *Model) hold(list []*status.Entry, data bool) tea.Cmd {
 	m.list.arrange()
 	m.removed(nil)
 	serial := m.holds
-	return tea.Batch(before, m.say(m.removedWord(list, data, true), good), m.later(undoFor, func(time.Time) tea.Msg { return heldMsg{serial} }))
+	return tea.Batch(before, m.promise(m.removedWord(list, data, true)), m.later(undoFor, func(time.Time) tea.Msg { return heldMsg{serial} }))
 }
 
 // commit tells the daemon of the removal that is held back, if there is one. What fails is shown again.

@@ -97,6 +97,7 @@ type toast struct {
 	text   string
 	tone   tone
 	serial int
+	firm   bool // it says what can be done for a time, and stands for all of it
 }
 
 // tone is how a line is meant.
@@ -210,6 +211,7 @@ type (
 	// doneMsg is how something ended that a key began.
 	doneMsg struct {
 		say   string
+		undo  bool // it can be taken back
 		errs  []error
 		after func(m *Model) tea.Cmd // nil for nothing
 	}
@@ -238,15 +240,14 @@ func (m *Model) own(msg tea.Msg) tea.Cmd {
 		return m.takeNames(msg)
 	case toastOver:
 		if m.toast.serial == msg.serial {
-			m.toast.text = ""
+			m.toast.text, m.toast.firm = "", false
 		}
 	case heldMsg:
 		if m.held != nil && m.held.serial == msg.serial {
 			return m.commit()
 		}
 	case noteMsg:
-		m.note(status.LogLine{Time: m.o.Now(), Level: "warn", Text: string(msg)})
-		return m.show(string(msg), neutral)
+		return m.tell("warn", string(msg), neutral)
 	case stageMsg:
 		if d, ok := m.dialog.(*ending); ok {
 			d.stages = append(d.stages, string(msg))
@@ -290,9 +291,9 @@ func (m *Model) sayComplete(changed []status.Entry) tea.Cmd {
 	case 0:
 		return nil
 	case 1:
-		return m.say("complete: "+namesOf(whole)+" in "+whole[0].Dir, good)
+		return m.tell("info", "complete: "+namesOf(whole)+" in "+whole[0].Dir, good)
 	}
-	return m.say("complete: "+namesOf(whole), good)
+	return m.tell("info", "complete: "+namesOf(whole), good)
 }
 
 // arrives reports whether what is missing is being fetched: what a check finds was here before.
@@ -389,11 +390,12 @@ func (m *Model) takeAway(msg awayMsg) tea.Cmd {
 	switch {
 	case msg.err == nil:
 		m.away = nil
-		return m.say("the daemon answers again", good)
+		return m.tell("info", "the daemon answers again", good)
 	case m.away == nil:
 		m.since = m.o.Now()
 		m.note(status.LogLine{Time: m.since, Level: "error", Text: msg.err.Error()})
 		m.away = &msg
+		m.toast.text, m.toast.firm = "", false // it is not true any more, or was said of who is gone
 	default:
 		m.away = &msg
 	}
@@ -449,11 +451,30 @@ func (m *Model) say(line string, t tone) tea.Cmd {
 	return m.show(line, t)
 }
 
+// tell is say for what nobody has asked for: it does not take the place of a promise.
+func (m *Model) tell(level, line string, t tone) tea.Cmd {
+	m.note(status.LogLine{Time: m.o.Now(), Level: level, Text: line})
+	if m.toast.firm {
+		return nil
+	}
+	return m.show(line, t)
+}
+
+// promise is say for what can be taken back: it stands for as long as that.
+func (m *Model) promise(line string) tea.Cmd {
+	m.note(status.LogLine{Time: m.o.Now(), Level: "info", Text: line})
+	cmd := m.showFor(undoFor, line, good)
+	m.toast.firm = true
+	return cmd
+}
+
 // show shows a line for five seconds.
-func (m *Model) show(line string, t tone) tea.Cmd {
-	m.toast = toast{text.Clean(text.Mask(line), 500), t, m.toast.serial + 1}
+func (m *Model) show(line string, t tone) tea.Cmd { return m.showFor(toastFor, line, t) }
+
+func (m *Model) showFor(d time.Duration, line string, t tone) tea.Cmd {
+	m.toast = toast{text: text.Clean(text.Mask(line), 500), tone: t, serial: m.toast.serial + 1}
 	serial := m.toast.serial
-	return m.later(toastFor, func(time.Time) tea.Msg { return toastOver{serial} })
+	return m.later(d, func(time.Time) tea.Msg { return toastOver{serial} })
 }
 
 // done tells how something ended.
@@ -473,6 +494,8 @@ func (m *Model) done(msg doneMsg) tea.Cmd {
 		cmds = append(cmds, m.say(msg.errs[0].Error(), bad))
 	case n > 1:
 		cmds = append(cmds, m.say(fmt.Sprintf("%v; %d more failed, see the log", msg.errs[n-1], n-1), bad))
+	case msg.say != "" && msg.undo:
+		cmds = append(cmds, m.promise(msg.say))
 	case msg.say != "":
 		cmds = append(cmds, m.say(msg.say, good))
 	}

@@ -127,7 +127,7 @@ func (m *Model) takeOutput(msg outputMsg) tea.Cmd {
 	}
 	lines := strings.Split(strings.ReplaceAll(out, "\t", "    "), "\n")
 	if len(lines) == 1 {
-		line := text.Clean(strings.TrimPrefix(lines[0], "shoal: "), 0)
+		line := text.Clean(strings.Join(strings.Fields(strings.TrimPrefix(lines[0], "shoal: ")), " "), 0) // there are no columns to line up
 		switch {
 		case line == "" && msg.err == nil:
 			return m.say(msg.line+": done, without a word", good)
@@ -162,7 +162,7 @@ func (*output) typing() bool { return false }
 
 func (*output) hints(m *Model) []keys.Hint {
 	k := m.o.Keys
-	return []keys.Hint{k.Hint("close", keys.Cancel, keys.Accept), k.Hint("scroll", keys.NextChoice, keys.PrevChoice), k.Hint("page", keys.PageDown, keys.PageUp),
+	return []keys.Hint{k.Hint("close", keys.Cancel, keys.Accept), k.Hint("another", keys.Command), k.Hint("scroll", keys.NextChoice, keys.PrevChoice), k.Hint("page", keys.PageDown, keys.PageUp),
 		k.Hint("ends", keys.Top, keys.Bottom)}
 }
 
@@ -171,6 +171,8 @@ func (d *output) key(m *Model, _ tea.KeyMsg, a keys.Action) tea.Cmd {
 	switch a {
 	case keys.Accept, keys.Cancel, keys.Refuse:
 		return m.shut()
+	case keys.Command: // who saw what was wrong types the next one
+		return tea.Batch(m.shut(), m.openPrompt(promptCommand, ""))
 	case keys.NextChoice:
 		d.top++
 	case keys.PrevChoice:

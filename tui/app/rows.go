@@ -188,7 +188,10 @@ func (m *Model) emptyLines() []string {
 	case !m.known:
 		return []string{"", s.Paint(theme.Dim, s.Cut("    one moment", m.w))}
 	case len(m.list.rows) > 0:
-		says := "    nothing is chosen here"
+		says := "    nothing is in this view"
+		if m.list.query != "" {
+			says = "    nothing fits /" + text.Clean(m.list.query, 40)
+		}
 		if key := k.First(keys.Back); key != "" {
 			says += "; " + key + " shows everything"
 		}

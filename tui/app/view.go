@@ -37,8 +37,8 @@ func (m *Model) layout() (l layout) {
 	}
 	if h >= 12 {
 		l.toast, l.hint = 1, 1
-	} else if m.prompt != nil || m.toast.text != "" {
-		l.hint = 1 // for as long as there is something to type or to read
+	} else if spare := h - 3 - len(m.list.shown); m.prompt != nil || m.toast.text != "" || m.screen == screenList && spare > 0 {
+		l.hint = 1 // for as long as there is something to type or to read, or nothing else to be seen there
 	}
 	l.rows = max(h-1-l.graph-l.tabs-l.head-l.summary-l.pane-l.toast-l.hint, 0)
 	return l
@@ -138,7 +138,7 @@ func (m *Model) header() string {
 			bits = append(bits, bit{theme.Dim, ", up " + text.Duration(up+max(m.o.Now().Sub(m.seen.at), 0))})
 		}
 	case m.o.Own && m.w >= 40:
-		bits = append(bits, bit{theme.Warn, " (this process)"})
+		bits = append(bits, bit{theme.Warn, " in this window"})
 	}
 	rate := func(glyph string, n, limit int64) string {
 		out := "  " + glyph + " " + text.Rate(n)
@@ -371,7 +371,7 @@ func (m *Model) tabWords() (words [numTabs]string) {
 // toastRoom is how long a line may be to be seen at the foot.
 func (m *Model) toastRoom() int { return m.w - 3 }
 
-// foot has the toast, and the hints or the line that is typed.
+// foot has the toast, and the hints or the line that is typed. What is too long for one line takes the place of the hints.
 func (m *Model) foot(l layout) []string {
 	if l.hint == 0 {
 		return nil
@@ -385,13 +385,17 @@ func (m *Model) foot(l layout) []string {
 		case bad:
 			role, mark = theme.Bad, m.style().Error
 		}
+		if whole := draw.Fold(m.toast.text, m.toastRoom()); l.toast > 0 && m.prompt == nil && len(whole) > 1 {
+			rest := strings.TrimSpace(strings.TrimPrefix(m.toast.text, strings.TrimRight(whole[0], " ")))
+			return []string{m.line(bit{role, " " + mark + " " + whole[0]}), m.line(bit{role, "   " + rest})}
+		}
 		toast = m.line(bit{role, " " + mark + " " + m.toast.text})
 	}
 	last := m.hintLine()
 	switch {
 	case m.prompt != nil:
 		last = m.promptLine()
-	case l.toast == 0:
+	case l.toast == 0 && m.toast.text != "":
 		last = toast
 	}
 	if l.toast == 0 {

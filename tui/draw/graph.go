@@ -75,7 +75,8 @@ func (s Style) Graph(w, h int, top int64, series []int64, r theme.Role) []string
 	return out
 }
 
-// Binned returns a series as a graph of w cells shows it, with means of neighbours so that all of it fits, and the largest value in that.
+// Binned returns a series as a graph of w cells shows it, with the largest of neighbours so that all of it fits and no peak is lost, and the largest
+// value of all, which stays what it is while the series moves on.
 func (s Style) Binned(w int, series []int64) (shown []int64, top int64) {
 	n := width(w)
 	if s.Glyphs.Graph == theme.Dots {
@@ -85,11 +86,7 @@ func (s Style) Binned(w int, series []int64) (shown []int64, top int64) {
 		shown = make([]int64, n)
 		for i := range shown {
 			from, to := i*len(series)/n, max((i+1)*len(series)/n, i*len(series)/n+1)
-			var sum float64
-			for _, x := range series[from:to] {
-				sum += float64(x)
-			}
-			shown[i] = int64(sum / float64(to-from))
+			shown[i] = slices.Max(series[from:to])
 		}
 	}
 	for _, x := range shown {

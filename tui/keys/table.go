@@ -159,7 +159,7 @@ var table = []entry{
 	{Newer, in(Prompt), []string{"down"}, "The line after, or down in what is shown", "", answering},
 
 	{Help, main, []string{"?", "f1"}, "Help for this screen", "help", window},
-	{Command, main, []string{":"}, "A command line: what follows shoal in a shell; % in it is the selected torrent, or those that are marked", "command", window},
+	{Command, main | in(Dialog), []string{":"}, "A command line: what follows shoal in a shell; % in it is the selected torrent, or those that are marked", "command", window},
 	{Zoom, main, []string{"z"}, "Give the whole window to a pane, and back; from the list to the rates, then the log", "", window},
 	{Theme, main, []string{"T"}, "The next theme", "", window},
 	{Mouse, main, []string{"M"}, "Mouse on or off; off lets the terminal select text", "", window},
