@@ -28,8 +28,10 @@ func (m *Model) pause(targets []*status.Entry) tea.Cmd {
 
 func (m *Model) pauseAll() tea.Cmd {
 	var all []*status.Entry
-	for _, r := range m.list.rows {
-		all = append(all, r.e)
+	for id, r := range m.list.rows {
+		if !m.list.hidden[id] {
+			all = append(all, r.e)
+		}
 	}
 	running := slices.DeleteFunc(slices.Clone(all), func(x *status.Entry) bool { return x.Stopped })
 	if len(running) > 0 {
@@ -137,26 +139,25 @@ func limitWord(n int64) string {
 
 // remove takes torrents out of the list, so that it can be undone for ten seconds: where the daemon does not know how, by telling it only then.
 func (m *Model) remove(targets []*status.Entry, data bool) tea.Cmd {
-	if m.limited() {
-		return m.hold(targets, data)
-	}
-	var ids []metainfo.ID // that can be brought back
+	var ids []metainfo.ID    // that can be brought back
+	var held []*status.Entry // of which the daemon cannot do that
 	return m.each(len(targets), func(ctx context.Context, e status.Engine, i int) error {
 		x := targets[i]
 		err := e.Remove(ctx, x.ID, status.Removal{Data: data, Undo: undoFor})
-		if err == nil {
+		switch {
+		case err == nil:
 			ids = append(ids, x.ID)
-		}
-		if errors.Is(err, status.ErrNotOffered) {
-			err = e.Remove(ctx, x.ID, status.Removal{Data: data})
-		}
-		if err != nil {
+		case errors.Is(err, status.ErrNotOffered):
+			held = append(held, x)
+		default:
 			return fmt.Errorf("%s: %w", text.Clean(x.Name, 60), err)
 		}
 		return nil
 	}, func(msg *doneMsg) {
-		msg.after = func(m *Model) tea.Cmd { m.removed(ids); return nil }
-		msg.say, msg.undo = m.removedWord(targets, data, len(ids) > 0), len(ids) > 0
+		msg.after = func(m *Model) tea.Cmd { m.removed(ids); return m.hold(held, data) }
+		if len(ids) > 0 {
+			msg.say, msg.undo = m.removedWord(targets, data, true), true
+		}
 	})
 }
 
@@ -226,6 +227,7 @@ func (m *Model) add(list ...source) tea.Cmd {
 	read := m.o.Read
 	var added, known []*status.Entry
 	var refused []source
+	m.adds++
 	return m.each(len(list), func(ctx context.Context, e status.Engine, i int) error {
 		s := list[i]
 		n := status.NewTorrent{Source: s.text}
@@ -264,11 +266,13 @@ func (m *Model) add(list ...source) tea.Cmd {
 		msg.say = strings.Join(words, "; ")
 		all := slices.Concat(added, known)
 		msg.after = func(m *Model) tea.Cmd {
+			m.adds--
 			for _, x := range all {
 				m.keep(x.ID)
 			}
 			if len(all) > 0 {
 				m.list.cur = all[0].ID
+				m.list.arrange()
 			}
 			return m.askAgain(refused)
 		}

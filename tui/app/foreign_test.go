@@ -154,12 +154,21 @@ func TestTransmissionForgivesToo(t *testing.T) {
 		if got := screenText(m); !slices.ContainsFunc(m.list.shown, func(r *row) bool { return r.e.ID == third }) || !strings.Contains(got, "was not removed: connect to the daemon") {
 			t.Errorf("%s: what was not removed is not shown:\n%s", key, got)
 		}
+		e.Fault = nil
+		if m.list.selected().e.ID == third {
+			t.Errorf("%s: what came back takes the cursor away", key)
+		}
+		m.list.cur = third
+		m.list.arrange()
 		press(t, m, key, "y")
+		e.Fault = func(string) error { return errGone }
 		if err := m.commitNow(); !errors.Is(err, errGone) {
 			t.Errorf("%s: at the end: %v", key, err)
 		}
 		e.Fault = nil
-		m.reveal([]metainfo.ID{third}) // as the next start of the screen shows it
+		delete(m.list.hidden, third) // as the next start of the screen shows it
+		m.list.cur = third
+		m.list.arrange()
 		gone("refused", third, true, false)
 		press(t, m, key, "y")
 		if err := m.commitNow(); err != nil || m.commitNow() != nil {

@@ -12,6 +12,9 @@ const (
 	historyStep = time.Second
 )
 
+// longestLook is the longest time between two looks, slow answers and all.
+const longestLook = idleEvery + pollTimeout
+
 // history is what came and went of all torrents lately: what the engine remembers, and where it remembers nothing, as Transmission, or lost it with
 // its process, what was seen of it. The zero value is ready.
 type history struct {
@@ -23,8 +26,12 @@ type history struct {
 func (h *history) add(now time.Time, rate status.Rate, told []status.Rate, step time.Duration, known bool) {
 	const most = int(historySpan / historyStep)
 	missed := 1
-	if !h.at.IsZero() {
-		missed = int(min(now.Sub(h.at), historySpan) / historyStep)
+	if gap := now.Sub(h.at); !h.at.IsZero() && gap < historySpan {
+		missed = int(gap / historyStep)
+		now = h.at.Add(time.Duration(missed) * historyStep) // what is left over counts the next time
+		known = known && gap <= longestLook
+	} else if !h.at.IsZero() {
+		missed, known = most, false
 	}
 	list := make([]status.Rate, 0, most) // what was sent already is not written to
 	list = append(list, h.list...)

@@ -349,7 +349,7 @@ func (m *Model) leave() tea.Cmd {
 	if !m.o.Own {
 		return tea.Quit
 	}
-	if _, asked := m.dialog.(*leaving); asked || len(m.list.rows) == 0 { // who presses ctrl-c twice means it; of nothing nothing rests
+	if _, asked := m.dialog.(*leaving); asked || m.known && m.adds == 0 && len(m.list.rows) == 0 { // who presses ctrl-c twice means it; of nothing nothing rests
 		return m.end()
 	}
 	return m.open(&leaving{})

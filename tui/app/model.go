@@ -69,6 +69,8 @@ type Model struct {
 	undo    undo
 	held    *held            // the last removal, if the daemon does not know of it yet
 	holds   int              // how many there were
+	telling []*held          // those of which the daemon is being told
+	adds    int              // how many times something is being added just now
 	log     []status.LogLine // the last maxLog lines, with serial numbers of this screen's own
 	logged  int64            // the last of those
 	logs    tabs.Log
@@ -153,12 +155,12 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmds = append(cmds, m.update(one))
 		m.sameTorrent(m.currentID())
 		m.scroll()
+		m.poll.set(m.wish())
 		if m.asking() { // what came together with the key that asks is no answer
 			rest = nil
 		}
 		msg = rest
 	}
-	m.poll.set(m.wish())
 	return m, tea.Batch(cmds...)
 }
 
@@ -243,9 +245,7 @@ func (m *Model) own(msg tea.Msg) tea.Cmd {
 			m.toast.text, m.toast.firm = "", false
 		}
 	case heldMsg:
-		if m.held != nil && m.held.serial == msg.serial {
-			return m.commit()
-		}
+		return m.holdIsOver(msg.serial)
 	case noteMsg:
 		return m.tell("warn", string(msg), neutral)
 	case stageMsg:
@@ -283,7 +283,7 @@ func (m *Model) sayComplete(changed []status.Entry) tea.Cmd {
 	var whole []*status.Entry
 	for i := range changed {
 		x := &changed[i]
-		if r := m.list.rows[x.ID]; r != nil && !r.e.Complete() && x.Complete() && x.DownTotal > 0 && arrives(r.e) {
+		if r := m.list.rows[x.ID]; r != nil && !m.list.hidden[x.ID] && !r.e.Complete() && x.Complete() && x.DownTotal > 0 && arrives(r.e) {
 			whole = append(whole, x)
 		}
 	}

@@ -75,7 +75,7 @@ func (m *Model) command(line string) tea.Cmd {
 	if missing {
 		return m.say("% stands for the selected torrent, and none is", bad)
 	}
-	return func() tea.Msg {
+	return m.commit(func() tea.Msg { // what is as good as removed is, for a command
 		ctx, cancel := context.WithTimeout(context.Background(), actWithin)
 		defer cancel()
 		var out capped
@@ -84,7 +84,7 @@ func (m *Model) command(line string) tea.Cmd {
 			err = fmt.Errorf("it takes longer than %v: start it in a shell, as shoal %s", actWithin, line)
 		}
 		return outputMsg{line, out.String(), err}
-	}
+	})
 }
 
 // meant puts torrents where % is a word of a line by itself, outside of quotes; missing reports that there are none for it.

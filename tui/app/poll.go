@@ -94,6 +94,7 @@ type poller struct {
 	mu   sync.Mutex
 	wish wish
 	list bool // all is asked for at once, and not the open torrent alone
+	anew bool // another torrent was open since the last question, or another part of it: nothing of it is on the screen
 
 	// What follows belongs to the goroutine of run.
 	since, rare time.Time
@@ -121,6 +122,7 @@ func (p *poller) set(w wish) {
 	old := p.wish
 	p.wish = w
 	p.list = p.list || old.blurred != w.blurred || old.log != w.log
+	p.anew = p.anew || old.open != w.open || old.where != w.where
 	p.mu.Unlock()
 	if old != w {
 		p.stir()
@@ -310,16 +312,19 @@ func (p *poller) askLog(ctx context.Context) error {
 // asked for when the torrent has changed.
 func (p *poller) detail(ctx context.Context, w wish) time.Duration {
 	began := time.Now()
-	if last := &p.last.detail; w.where == keys.Files {
-		if !p.stale && last.where == w.where && last.id == w.open && last.err == nil {
-			return detailEvery
-		}
-		p.stale = false
+	p.mu.Lock()
+	if p.anew {
+		p.anew, p.last.detail = false, detailMsg{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	p.mu.Unlock()
+	if last := &p.last.detail; w.where == keys.Files && !p.stale && last.where == w.where && last.id == w.open && last.err == nil {
+		return detailEvery
+	}
+	limited, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	m := detailMsg{id: w.open, where: w.where}
-	m.parts, m.err = askParts(ctx, p.engine, w)
+	m.parts, m.err = askParts(limited, p.engine, w)
+	p.stale = false // until the next look; after an error it is asked again anyway
 	took := time.Since(began)
 	old := p.last.detail
 	moment := old.moment

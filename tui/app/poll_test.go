@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"shoal/metainfo"
 	"shoal/status"
 	"shoal/tui/keys"
+	"shoal/tui/theme"
 )
 
 // asked is an engine that counts what it is asked.
@@ -93,4 +95,33 @@ func TestHowOftenTheEngineIsAsked(t *testing.T) {
 			t.Errorf("what was done is looked at %d times", n)
 		}
 	})
+}
+
+// TestFilesAreAskedForAgain: the files of a torrent that somebody comes back to are there, and are those of now, also if it has not changed or changed
+// while it was not open.
+func TestFilesAreAskedForAgain(t *testing.T) {
+	for _, h := range []int{24, 30} { // with and without a pane below the list
+		e := &files{sample: newSample(), list: []status.File{{Path: "one file", Length: 100, Have: 10, Wanted: true, Priority: 2}}}
+		m := modelOf(t, e, style(t, "mono", theme.Plain, theme.ASCII()), 110, h)
+		look(t, m)
+		press(t, m, "f")
+		look(t, m)
+		if got := screenText(m); !strings.Contains(got, "one file") || !strings.Contains(got, "10%") {
+			t.Fatal(got)
+		}
+		press(t, m, "esc", "j", "k", "f")
+		look(t, m)
+		if got := screenText(m); !strings.Contains(got, "one file") {
+			t.Errorf("after a way there and back:\n%s", got)
+		}
+		press(t, m, "esc")
+		e.list = []status.File{{Path: "one file", Length: 100, Have: 50, Wanted: true, Priority: 2}}
+		e.Edit(m.list.selected().e.ID, func(x *status.Entry) { x.Have++ })
+		look(t, m)
+		press(t, m, "f")
+		look(t, m)
+		if got := screenText(m); !strings.Contains(got, "50%") {
+			t.Errorf("what came meanwhile is not seen:\n%s", got)
+		}
+	}
 }

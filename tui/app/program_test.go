@@ -278,7 +278,7 @@ func TestFlowLeaveAsksOverOwnEngine(t *testing.T) {
 		told <- "ended"
 		return nil
 	}}, 80, 24)
-	r.see(t, "fedora-workstation", "(this process)")
+	r.see(t, "fedora-workstation", "in this window")
 	r.typed(t, "q")
 	r.see(t, "Leave?", "> Stay <")
 	r.typed(t, "\r")

@@ -187,7 +187,7 @@ func (m *Model) emptyLines() []string {
 	switch {
 	case !m.known:
 		return []string{"", s.Paint(theme.Dim, s.Cut("    one moment", m.w))}
-	case len(m.list.rows) > 0:
+	case m.list.counts[tabAll] > 0:
 		says := "    nothing is in this view"
 		if m.list.query != "" {
 			says = "    nothing fits /" + text.Clean(m.list.query, 40)

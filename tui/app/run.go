@@ -46,17 +46,16 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 	_, err := p.Run()
 	cancel()
 	wait.Wait()
-	if crash := fallen.err(); crash != nil {
-		return crash
-	}
 	left := m.commitNow() // the loop has ended: its model is ours
-	switch {
+	switch crash := fallen.err(); {
+	case crash != nil:
+		err = crash
 	case err == nil:
-		return errors.Join(m.ended, left)
+		err = m.ended
 	case errors.Is(err, tea.ErrProgramKilled):
-		return ErrKilled
+		err = ErrKilled
 	}
-	return err
+	return errors.Join(err, left)
 }
 
 // forward brings the lines of others to the screen.

@@ -85,7 +85,7 @@ func (m *Model) tinyLine() string {
 	case m.prompt != nil:
 		return m.promptLine()
 	}
-	return fmt.Sprintf("shoal %s%s %s%s %d", s.Glyphs.Down, text.Rate(m.seen.stats.stats.Down), s.Glyphs.Up, text.Rate(m.seen.stats.stats.Up), len(m.list.rows))
+	return fmt.Sprintf("shoal %s%s %s%s %d", s.Glyphs.Down, text.Rate(m.seen.stats.stats.Down), s.Glyphs.Up, text.Rate(m.seen.stats.stats.Up), m.list.counts[tabAll])
 }
 
 // bit is a stretch of a line in one colour.

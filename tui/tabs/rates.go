@@ -35,7 +35,7 @@ func Rates(s draw.Style, now status.Rate, rates []status.Rate, step time.Duratio
 func rateGraph(s draw.Style, glyph string, r theme.Role, now int64, series []int64, step time.Duration, w, h int) []string {
 	shown, top := s.Binned(w, series)
 	head := glyph + " " + text.Rate(now)
-	if most := ", at most " + text.Rate(top); top > 0 && draw.Width(head)+draw.Width(most) <= w {
+	if most := ", at most " + text.Rate(max(top, now)); top > 0 && draw.Width(head)+draw.Width(most) <= w {
 		head += most
 		if span := " in " + text.Duration(step*time.Duration(len(series))); draw.Width(head)+draw.Width(span) <= w {
 			head += span
