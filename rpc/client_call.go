@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 
@@ -68,10 +69,13 @@ func (c *Client) failure(ctx context.Context, err error) error {
 	return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.name(), causeOf(err))
 }
 
-// causeOf leaves method and URL out of an error of package http.
+// causeOf leaves method and URL out of an error of package http, and the address that was dialled, which is named already.
 func causeOf(err error) error {
 	if cause := errors.Unwrap(err); cause != nil && strings.HasPrefix(err.Error(), "Post ") {
-		return cause
+		err = cause
+	}
+	if dial, ok := err.(*net.OpError); ok && dial.Op == "dial" {
+		return dial.Err
 	}
 	return err
 }

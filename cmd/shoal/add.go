@@ -152,6 +152,9 @@ func (o *addOptions) read(ctx context.Context, source string, n *status.NewTorre
 		return nil
 	}
 	t, err := read(ctx, source, session.SystemNet{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w, and it is no magnet link, info hash or URL", err)
+	}
 	if err != nil {
 		return err
 	}

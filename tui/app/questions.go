@@ -83,7 +83,7 @@ func (d *removal) view(m *Model, w, h int) (string, []string) {
 	title, short := "Take "+count+" out of the list?", "Out of the list?"
 	below, last := says(s, theme.Text, "The files stay under "+where+".", w), answers(s, "> Keep in the list <", "Take out (press "+yes+")", w)
 	if d.data {
-		title, short = "Remove "+count+" AND delete their files?", "AND delete their files?"
+		title, short = "Remove "+count+" AND delete their files?", "Remove AND delete files?"
 		below = says(s, theme.Bad, fmt.Sprintf("Deletes %s under %s. After ten seconds this cannot be undone.", text.Size(sum), where), w)
 		last = answers(s, "> Keep everything <", "Delete files (press "+yes+")", w)
 	}
