@@ -235,7 +235,7 @@ func (w *tmuxWorld) testOwn(t *testing.T) {
 	x.run("echo earlier; stty -g > before")
 	x.await(`(?m)^earlier`)
 	x.run("shoal tui; echo code $?; stty -g > after")
-	x.await(`No torrents yet`, `a +add a magnet link`, `this process`, `run in this window`, `\? help`)
+	x.await(`No torrents yet`, `a +add a magnet link`, `shoal in this window`, `run in this window`, `\? help`)
 	if modes := x.is("#{alternate_on} #{cursor_flag}"); modes != "1 0" {
 		t.Errorf("alternate screen and cursor are %s", modes)
 	}
@@ -402,7 +402,7 @@ func (w *tmuxWorld) testDaemon(t *testing.T) {
 	d := daemon()
 	x := newTmux(t, home, env...)
 	x.run("stty -g > before; shoal")
-	x.await(`attached to the daemon on unix socket`, `No torrents yet`, `!this process`)
+	x.await(`attached to the daemon on unix socket`, `No torrents yet`, `!in this window`)
 	x.do("set-buffer", w.magnets[0])
 	x.do("paste-buffer") // no brackets around it: one cannot tell it from somebody who types fast
 	x.await(`Add`, `x\.pe=127`)

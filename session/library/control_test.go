@@ -475,7 +475,7 @@ func TestDataGone(t *testing.T) {
 		if err := d.l.Start(ctx, s.tor.ID, false); err != nil {
 			t.Fatal(err)
 		}
-		d.until(time.Minute, "start", func() bool { return d.entry(s.tor.ID).Phase == status.Leeching })
+		d.until(time.Minute, "download", func() bool { e := d.entry(s.tor.ID); return e.Phase == status.Seeding && e.DownTotal == 2<<20 })
 	})
 }
 

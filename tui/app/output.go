@@ -131,7 +131,7 @@ func (m *Model) takeOutput(msg outputMsg) tea.Cmd {
 		switch {
 		case line == "" && msg.err == nil:
 			return m.say(msg.line+": done, without a word", good)
-		case draw.Width(line) <= m.toastRoom():
+		case m.fitsFoot(line):
 			t := good
 			if msg.err != nil {
 				t = bad

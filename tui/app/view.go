@@ -371,6 +371,11 @@ func (m *Model) tabWords() (words [numTabs]string) {
 // toastRoom is how long a line may be to be seen at the foot.
 func (m *Model) toastRoom() int { return m.w - 3 }
 
+// fitsFoot reports whether a line is seen in full at the foot.
+func (m *Model) fitsFoot(line string) bool {
+	return draw.Width(line) <= m.toastRoom() || m.layout().toast > 0 && len(draw.Fold(line, m.toastRoom())) <= 2
+}
+
 // foot has the toast, and the hints or the line that is typed. What is too long for one line takes the place of the hints.
 func (m *Model) foot(l layout) []string {
 	if l.hint == 0 {
