@@ -124,6 +124,32 @@ func TestHeldLate(t *testing.T) {
 	}
 }
 
+// refusing is a daemon that cannot bring anything back, and removes nothing.
+type refusing struct{ foreign }
+
+func (r refusing) Remove(ctx context.Context, id metainfo.ID, how status.Removal) error {
+	if how.Undo == 0 {
+		return errGone
+	}
+	return r.foreign.Remove(ctx, id, how)
+}
+
+// TestHeldAtASignal: who ends the screen by a signal is told of what was not removed.
+func TestHeldAtASignal(t *testing.T) {
+	r := start(t, Options{Engine: refusing{newForeign()}}, 110, 30)
+	r.see(t, "fedora-workstation")
+	r.typed(t, "d")
+	r.see(t, "press y")
+	r.typed(t, "y")
+	r.see(t, "u brings back for 10 s")
+	r.cancel()
+	err := <-r.ended
+	r.ended <- err // for the end of the test
+	if !errors.Is(err, errGone) || errors.Is(err, ErrKilled) {
+		t.Error(err)
+	}
+}
+
 // TestHeldIsOutOfSight: what was removed is in no other place either.
 func TestHeldIsOutOfSight(t *testing.T) {
 	e, m, _ := withForeign(t)

@@ -17,8 +17,8 @@ const framesPerSecond = 30
 var ErrKilled = errors.New("the terminal interface was ended")
 
 // Run draws on out and reads keys from in until the person leaves or ctx ends; then the terminal is as it was before, also after a panic. Both should
-// be terminals. What it returns is why it ended: nil when the person left, ErrKilled when ctx ended, a *Crash after a panic, and what the end of an engine
-// of this process has to say.
+// be terminals. What it returns is why it ended: nil when the person left, ErrKilled when ctx ended and nothing was left to do, a *Crash after a panic,
+// and what the end of an engine of this process has to say, and who could not be told of a removal.
 func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,6 +52,8 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer) error {
 		err = crash
 	case err == nil:
 		err = m.ended
+	case errors.Is(err, tea.ErrProgramKilled) && left != nil:
+		err = nil // a clean end is none while somebody has read that torrents are gone which are not
 	case errors.Is(err, tea.ErrProgramKilled):
 		err = ErrKilled
 	}
