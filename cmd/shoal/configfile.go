@@ -66,6 +66,18 @@ func (c *console) readConfig() (*config.Config, []config.Warning, error) {
 	return cfg, warnings, nil
 }
 
+// ownMeaning is the annotation of a flag that is called like a key of the configuration and means something else: neither the file nor the
+// environment has a say in it.
+const ownMeaning = "own meaning"
+
+// keyOf returns the key of the configuration that a flag stands for, nil for none.
+func keyOf(f *pflag.Flag) *config.Key {
+	if f.Annotations[ownMeaning] != nil {
+		return nil
+	}
+	return config.ForFlag(f.Name)
+}
+
 // heedsConfig reports whether the configuration file matters to a command. It does not to those that neither talk to peers nor
 // steer who does: a mistake in it does not stop them.
 func heedsConfig(cmd *cobra.Command) bool {
@@ -73,7 +85,7 @@ func heedsConfig(cmd *cobra.Command) bool {
 		return false
 	}
 	_, heeds := cmd.Annotations[configured]
-	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { heeds = heeds || config.ForFlag(f.Name) != nil })
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { heeds = heeds || keyOf(f) != nil })
 	return heeds
 }
 
@@ -81,7 +93,7 @@ func heedsConfig(cmd *cobra.Command) bool {
 func typed(flags *pflag.FlagSet) map[string]string {
 	list := map[string]string{}
 	flags.Visit(func(f *pflag.Flag) {
-		if config.ForFlag(f.Name) == nil {
+		if keyOf(f) == nil {
 			return
 		}
 		list[f.Name] = f.Value.String()
@@ -116,7 +128,7 @@ func (c *console) configure(cmd *cobra.Command) error {
 	for i := range config.Keys {
 		k := &config.Keys[i]
 		f := flags.Lookup(k.Flag)
-		if f == nil || f.Changed || !cfg.Given(k.Name) {
+		if f == nil || keyOf(f) == nil || f.Changed || !cfg.Given(k.Name) {
 			continue
 		}
 		if err := flags.Set(f.Name, cfg.Value(k)); err != nil {

@@ -55,6 +55,7 @@ Columns and what --sort takes: ` + strings.Join(columnNames(), ", ") + `.
 	f.StringVar(&o.sort, "sort", "id", "order by `KEY`, a column; -KEY for the other way round")
 	f.StringVar(&o.columns, "columns", defaultColumns, "show these columns, a `LIST` with commas")
 	f.DurationVar(&o.watch, "watch", 0, "show the list again every `TIME`")
+	_ = f.SetAnnotation("watch", ownMeaning, []string{"time"}) // that of the daemon names folders
 	choices(cmd, "sort", columnNames()...)
 	complete(cmd, "columns", completeColumns)
 	return cmd

@@ -128,7 +128,7 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
 		value, ok := lookupEnv(name)
-		if !ok || f.Changed || f.Name == "help" || failed != nil {
+		if !ok || f.Changed || f.Name == "help" || f.Annotations[ownMeaning] != nil || failed != nil {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
